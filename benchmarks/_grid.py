@@ -1,0 +1,120 @@
+"""The grid that all questions share: every pipeline by every backend."""
+
+import contextlib
+import gc
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from persistbench import backends, catalogue, records, store
+from persistbench.cells import Cell
+from persistbench.errors import UnsupportedError, UserError
+from persistbench.outcomes import Outcome, Verdict, of_exception
+
+try:
+    PIPELINES = list(catalogue.discover())
+    BACKENDS = list(backends.discover())
+except UserError as error:
+    sys.exit(f"persistbench: {error}")
+
+
+def _preload():
+    """Import what the cells need: asv's fork server does so once for all of them."""
+    catalogue.preload()
+    store.environment()
+    for module in {name for backend in backends.discover().values() for name in backend.modules}:
+        with contextlib.suppress(ImportError):  # its cells say "not-installed"
+            importlib.import_module(module)
+
+
+_preload()
+
+
+class CellFailedError(Exception):
+    """The cell has no figure because it failed; asv then exits with 2."""
+
+
+def timer():
+    """Return the wall time in seconds, with the garbage collector on.
+
+    timeit, under asv, switches the collector off; production has it on. The last thing
+    that timeit does before the timed call is to ask its timer.
+    """
+    gc.enable()
+    return time.perf_counter()
+
+
+class Grid:
+    """Base of all questions: finds the verdict of its cell, and measures only if it is right.
+
+    A question is a subclass with one ``time_`` or ``track_`` method.
+    """
+
+    params = (PIPELINES, BACKENDS)
+    param_names = ("pipeline", "backend")
+    # asv hashes the benchmark's own source only; raise this by hand when what is timed
+    # changes elsewhere (backends/_base.py, this file).
+    version = "1"
+    timeout = 1800
+    # Three processes; in each one warm-up call at least, then up to 30 calls in 0.1 s.
+    # A call slower than that is not warmed up: its first call is its only sample.
+    rounds = 3
+    repeat = (1, 30, 0.1)
+    warmup_time = 0.02
+    timer = staticmethod(timer)
+
+    mapped = False
+    stage = Outcome.ERROR_AT_LOAD  # what it is called if the timed call itself fails
+
+    cell = None
+    loaded = used = None
+
+    def setup(self, pipeline, backend):
+        """Called by asv before every single call: only the first one does any work."""
+        # What the last call returned is freed here, outside the timed call.
+        self.loaded = self.used = None
+        if self.cell is not None:
+            return
+        cell = Cell(catalogue.get(pipeline), backends.get(backend), mapped=self.mapped)
+        verdict = cell.examine()
+        records.keep(cell, verdict)
+        self.admit(cell, verdict)
+        self.backend = cell.backend
+        try:
+            self.prepare(cell)
+        except UnsupportedError as error:
+            refusal = Verdict(Outcome.UNSUPPORTED, str(error))
+            records.keep(cell, refusal, self.question)
+            raise NotImplementedError(refusal.reason) from error
+        self.cell = cell
+
+    def teardown(self, pipeline, backend):
+        """Called by asv after every call; it keeps no error text, so the reason is kept here."""
+        error = sys.exc_info()[1]
+        if error is not None and self.cell is not None:
+            records.keep(self.cell, of_exception(self.stage, error), self.question)
+
+    def admit(self, cell, verdict):
+        """Refuse a cell without a right answer: wrong answer, no number."""
+        if verdict.same:
+            return
+        text = f"{cell.pipeline.name}, {cell.backend.id}: {verdict.outcome}: {verdict.reason}"
+        if verdict.refused:
+            raise NotImplementedError(text)  # n/a for asv
+        raise CellFailedError(text)
+
+    def prepare(self, cell):
+        """Make everything that the timed call needs; once in a process.
+
+        Raises UnsupportedError where this question has no answer for a right cell.
+        """
+        # As str: turning a Path into one would be timed. Read once: the page cache is warm.
+        self.path = str(cell.artifact)
+        Path(self.path).read_bytes()
+
+    @property
+    def question(self):
+        """The name of the question: that of the method without ``time_`` or ``track_``."""
+        method = next(name for name in dir(type(self)) if name.startswith(("time_", "track_")))
+        return method.split("_", 1)[1]

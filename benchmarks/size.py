@@ -1,0 +1,12 @@
+"""How large is the artifact?"""
+
+from pathlib import Path
+
+from benchmarks._grid import Grid
+
+
+class Size(Grid):
+    unit = "bytes"
+
+    def track_size(self, pipeline, backend):
+        return Path(self.path).stat().st_size

@@ -1,0 +1,78 @@
+"""The backends, found by discovery: every file of this folder without a leading underscore."""
+
+import difflib
+import importlib
+import pkgutil
+import re
+from functools import cache
+from types import ModuleType
+
+from persistbench.backends._base import Backend, Claims
+from persistbench.errors import UserError
+
+__all__ = ["Backend", "Claims", "discover", "get"]
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@cache
+def discover() -> dict[str, Backend]:
+    """Return every backend by its id, in the order of the files, installed or not.
+
+    Raises:
+        UserError: a file cannot be imported, yields no backend, or claims an id that
+            is not well formed or already taken.
+    """
+    found: dict[str, Backend] = {}
+    origin: dict[str, str] = {}
+    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        if name.startswith("_"):
+            continue
+        file = f"persistbench/backends/{name}.py"
+        try:
+            module = importlib.import_module(f"{__name__}.{name}")
+        except Exception as error:
+            raise UserError(f"{file} cannot be imported: {error!r}.") from error
+        for backend in _declared(module, file):
+            if not _ID.fullmatch(backend.id):
+                raise UserError(
+                    f"{file} has a backend with the id {backend.id!r}: "
+                    "use lower-case letters and digits, joined by hyphens."
+                )
+            if backend.id in found:
+                raise UserError(
+                    f"{origin[backend.id]} and {file} both claim the backend id "
+                    f"{backend.id!r}: rename one of them."
+                )
+            found[backend.id] = backend
+            origin[backend.id] = file
+    return found
+
+
+def get(backend_id: str) -> Backend:
+    """Return the backend with this id.
+
+    Raises:
+        UserError: there is none; the sentence names the closest ids.
+    """
+    known = discover()
+    if backend_id not in known:
+        raise UserError(unknown("backend", backend_id, list(known)))
+    return known[backend_id]
+
+
+def unknown(kind: str, name: str, known: list[str]) -> str:
+    """Return the sentence for a name that nobody knows."""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(close)}? " if close else ""
+    return f"There is no {kind} {name!r}: {hint}`persistbench list` shows all of them."
+
+
+def _declared(module: ModuleType, file: str) -> tuple[Backend, ...]:
+    declared = tuple(getattr(module, "BACKENDS", ()))
+    if not declared or not all(isinstance(backend, Backend) for backend in declared):
+        raise UserError(
+            f"{file} yields no backend: define BACKENDS, a tuple of Backend instances "
+            "(or start the file's name with an underscore if it holds none)."
+        )
+    return declared

@@ -1,0 +1,38 @@
+"""cloudpickle: pickle that also carries functions and classes which cannot be imported."""
+
+import pickle
+from dataclasses import dataclass
+from typing import Any
+
+from persistbench.backends._base import Backend, Claims
+from persistbench.errors import UnsupportedError
+
+
+@dataclass(frozen=True)
+class Cloudpickle(Backend):
+    """``cloudpickle.dump``; loaded by ``pickle.load``, as its documentation shows."""
+
+    requires = ("cloudpickle",)
+
+    @property
+    def id(self) -> str:  # noqa: D102  (the contract documents it)
+        return "cloudpickle"
+
+    @property
+    def claims(self) -> Claims:  # noqa: D102
+        return Claims(carries_code=True)
+
+    def dump(self, payload: Any, path: str) -> None:  # noqa: D102
+        import cloudpickle
+
+        with open(path, "wb") as file:
+            cloudpickle.dump(payload, file)
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:  # noqa: D102
+        if mmap_mode is not None:
+            raise UnsupportedError("cloudpickle has no memory mapping")
+        with open(path, "rb") as file:
+            return pickle.load(file)
+
+
+BACKENDS = (Cloudpickle(),)

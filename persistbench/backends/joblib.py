@@ -1,0 +1,77 @@
+"""joblib, uncompressed (can be memory-mapped) and with each of its compressors (cannot)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from persistbench.backends._base import Backend, Claims
+from persistbench.errors import UnsupportedError
+
+
+@dataclass(frozen=True)
+class Joblib(Backend):
+    """``joblib.dump`` and ``joblib.load`` without compression."""
+
+    requires = ("joblib",)
+
+    @property
+    def id(self) -> str:  # noqa: D102  (the contract documents it)
+        return "joblib"
+
+    @property
+    def claims(self) -> Claims:  # noqa: D102
+        return Claims(memory_maps=True)
+
+    def dump(self, payload: Any, path: str) -> None:  # noqa: D102
+        import joblib
+
+        joblib.dump(payload, path)
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:  # noqa: D102
+        import joblib
+
+        return joblib.load(path, mmap_mode=mmap_mode)
+
+
+@dataclass(frozen=True)
+class CompressedJoblib(Backend):
+    """``joblib.dump`` with a compressor and its level."""
+
+    compressor: str
+    level: int
+
+    requires: ClassVar[tuple[str, ...]] = ("joblib",)
+
+    @property
+    def id(self) -> str:  # noqa: D102
+        return f"joblib-{self.compressor}-{self.level}"
+
+    def dump(self, payload: Any, path: str) -> None:  # noqa: D102
+        import joblib
+
+        joblib.dump(payload, path, compress=(self.compressor, self.level))
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:  # noqa: D102
+        if mmap_mode is not None:
+            # joblib itself warns and then reads the whole file into memory.
+            raise UnsupportedError(
+                f"a file compressed with {self.compressor} cannot be memory-mapped"
+            )
+        import joblib
+
+        return joblib.load(path)
+
+
+@dataclass(frozen=True)
+class Lz4Joblib(CompressedJoblib):
+    """The one compressor that joblib takes from another distribution."""
+
+    requires = ("joblib", "lz4")
+
+
+BACKENDS = (
+    Joblib(),
+    *(CompressedJoblib("zlib", level) for level in range(1, 10)),
+    *(CompressedJoblib(name, 3) for name in ("gzip", "bz2", "lzma", "xz")),
+    Lz4Joblib("lz4", 1),
+    Lz4Joblib("lz4", 3),
+)

@@ -1,0 +1,116 @@
+"""The one command: register the machine, run asv over the grid, publish, say what it cost."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from persistbench import backends, catalogue, cost, machine, store
+from persistbench.errors import UserError
+
+
+def run(arguments: list[str], pipelines: list[str], backend_ids: list[str], say: "Say") -> int:
+    """Run `asv run` with these arguments, then `asv publish`; return asv's exit status.
+
+    Args:
+        arguments: handed to `asv run`.
+        pipelines: names to narrow the grid to; empty for all.
+        backend_ids: likewise.
+        say: is called with each line for the reader.
+
+    Raises:
+        UserError: the suite cannot run here; nothing has been changed.
+    """
+    root = _checkout()
+    # Named before anything starts, in one sentence: what is unknown or cannot work.
+    catalogue.discover()
+    backends.discover()
+    selection = _selection(pipelines, backend_ids, arguments)
+    results = _writable(root / "results")
+    say(f"Machine: {machine.register()}. Artifacts: {store.folder()}.")
+    before = cost.samples(results)
+    started = time.monotonic()
+    command = ["run", "--record-samples", *selection]
+    if {"--quick", "-q"} & set(arguments):
+        # One call each would replace good figures: it is added to them instead.
+        command.append("--append-samples")
+    status = _asv(root, *command)
+    if status not in (0, 2):  # 2: measured, and some cells failed
+        return status
+    published = _asv(root, "publish")
+    wall = time.monotonic() - started
+    inside = cost.seconds_inside(before, cost.samples(results))
+    say(f"Run and publish: {wall:.0f} s, of which {inside:.0f} s ({inside / wall:.0%}) were inside")
+    say("timed calls; the rest is fitting, checking answers, warming up, starting processes.")
+    if published == 0:
+        say(f"The page: {root / 'html' / 'index.html'} (asv preview serves it)")
+    if status == 2:
+        say("Some cells failed: their reasons are in results/*/*.outcomes.jsonl.")
+    return status or published
+
+
+class Say:
+    """Prints a line at once, so that it stands before what asv prints next."""
+
+    def __call__(self, line: str) -> None:
+        """Print it."""
+        print(line, flush=True)
+
+
+def _asv(root: Path, *arguments: str) -> int:
+    command = [sys.executable, "-m", "asv", *arguments]
+    return subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603
+
+
+def _checkout() -> Path:
+    root = Path.cwd()
+    if not (root / "asv.conf.json").is_file():
+        raise UserError(f"{root} has no asv.conf.json: run this in a checkout of persistbench.")
+    git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+    try:
+        found = subprocess.run(git, cwd=root, capture_output=True, check=False)  # noqa: S603
+    except FileNotFoundError as error:
+        raise UserError("git is not installed, and asv needs it: install git.") from error
+    if found.returncode != 0:
+        raise UserError(
+            f"{root} is not a git repository with a commit, and asv stores results by commit: "
+            "clone persistbench with git, or run git init and git commit here."
+        )
+    return root
+
+
+def _writable(results: Path) -> Path:
+    probe = results / ".probe"
+    try:
+        results.mkdir(exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"The results folder {results} cannot be written to ({error.strerror}): "
+            "give yourself the right to, or make room."
+        ) from error
+    return results
+
+
+def _selection(pipelines: list[str], backend_ids: list[str], arguments: list[str]) -> list[str]:
+    """Return asv's arguments, narrowed to these names.
+
+    asv joins several ``--bench`` by "or"; a cell's two names have to be joined by "and".
+    """
+    for name in pipelines:
+        catalogue.get(name)
+    for name in backend_ids:
+        backends.get(name)
+    if not pipelines and not backend_ids:
+        return arguments
+    if {"-b", "--bench"} & set(arguments):
+        raise UserError(
+            "--pipeline and --backend do not go with asv's --bench: "
+            r"write all in one expression, such as -b \"time_load\('small', 'joblib'\)\"."
+        )
+    names = [
+        "|".join(re.escape(name) for name in chosen) or ".*" for chosen in (pipelines, backend_ids)
+    ]
+    return [*arguments, "--bench", rf"\('({names[0]})', '({names[1]})'\)"]

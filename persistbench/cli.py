@@ -1,0 +1,136 @@
+"""The command line: parsing and printing only."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from persistbench import backends, bench, catalogue
+from persistbench.backends import Backend
+from persistbench.catalogue import Pipeline
+from persistbench.errors import UserError
+from persistbench.fitted import BuildError, fit
+
+app = typer.Typer(
+    help="How should I save this fitted pipeline? Answered with measurements.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the backends and the pipelines.
+
+    Pipelines that were never fitted here are fitted first, to tell their size.
+    """
+    broken = [p.problem for p in catalogue.discover().values() if p.problem]
+    found = {
+        "backends": [_backend_row(backend) for backend in backends.discover().values()],
+        "pipelines": [_pipeline_row(pipeline) for pipeline in catalogue.discover().values()],
+    }
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        _print_backends(found["backends"])
+        _print_pipelines(found["pipelines"])
+    if broken:
+        raise UserError(" ".join(broken))
+
+
+@app.command(
+    "bench",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def bench_(
+    context: typer.Context,
+    pipeline: Annotated[
+        list[str] | None, typer.Option(help="Only this pipeline; may be repeated.")
+    ] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(help="Only this backend; may be repeated.")
+    ] = None,
+) -> None:
+    """Run the suite and publish; other arguments go to `asv run`."""
+    raise typer.Exit(bench.run(context.args, pipeline or [], backend or [], bench.Say()))
+
+
+def main() -> None:
+    """Run the command line; bad input is one sentence and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"persistbench: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _backend_row(backend: Backend) -> dict[str, Any]:
+    claims = backend.claims
+    return {
+        "id": backend.id,
+        "available": not backend.missing,
+        "missing": list(backend.missing),
+        "install": backend.install,
+        "memory_maps": claims.memory_maps,
+        "returns": claims.returns,
+        "executes_code": claims.executes_code,
+        "carries_code": claims.carries_code,
+    }
+
+
+def _pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": pipeline.name, "stresses": pipeline.stresses}
+    try:
+        fitted = fit(pipeline)
+    except BuildError as error:
+        return {**row, "payload_bytes": None, "note": f"cannot be built: {error}"}
+    return {**row, "payload_bytes": fitted.payload_bytes, "note": fitted.refusal}
+
+
+def _print_backends(rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Backends and what they claim", title_justify="left")
+    for heading in ("id", "available", "memory-maps", "returns", "executes code", "carries code"):
+        table.add_column(heading)
+    for row in rows:
+        available = "yes" if row["available"] else f"no: {row['install']}"
+        table.add_row(
+            row["id"],
+            available,
+            _yes(row["memory_maps"]),
+            row["returns"],
+            _yes(row["executes_code"]),
+            _yes(row["carries_code"]),
+        )
+    Console().print(table)
+
+
+def _print_pipelines(rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Pipelines (payload: bytes of the pickle-5 artifact)", title_justify="left")
+    table.add_column("name", no_wrap=True)
+    table.add_column("payload", justify="right", no_wrap=True)
+    table.add_column("stresses", overflow="fold")
+    for row in rows:
+        text = row["stresses"]
+        if row["note"]:
+            text += f"\nn/a: {row['note']}"
+        table.add_row(row["name"], _size(row["payload_bytes"]), text)
+    Console().print(table, markup=False)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "n/a"
+    for unit, scale in (("MB", 10**6), ("kB", 10**3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"

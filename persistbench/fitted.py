@@ -1,0 +1,129 @@
+"""Fits each pipeline once per environment and keeps it in files.
+
+What is kept is pickled by pickle-5, or by cloudpickle where pickle refuses. A pipeline
+that neither can save, or that comes back different, is fitted again in every process.
+"""
+
+import io
+import json
+import pickle
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from persistbench import store
+from persistbench.case import Case
+from persistbench.catalogue import Pipeline
+from persistbench.errors import UserError
+from persistbench.integrity import Reference, compare, reference
+from persistbench.outcomes import explain
+
+
+class BuildError(Exception):
+    """A pipeline's ``build()`` failed; its text is the reason, for the cells."""
+
+
+class MissingLibraryError(BuildError):
+    """A library that the pipeline imports is not installed."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One pipeline's files.
+
+    Attributes:
+        rows: pickle of the :class:`~persistbench.integrity.Reference`.
+        estimator: the pickled estimator, absent if it can't be kept.
+        payload_bytes: size of the pickle-5 artifact in bytes, None if pickle refuses.
+        refusal: why pickle refuses; empty if it does not.
+    """
+
+    pipeline: Pipeline
+    rows: Path
+    estimator: Path
+    payload_bytes: int | None
+    refusal: str
+
+    def load_reference(self) -> Reference:
+        """Return the held-out rows and what the original said about them."""
+        found: Reference = pickle.loads(self.rows.read_bytes())
+        return found
+
+    def load_estimator(self) -> Any:
+        """Return the fitted estimator, from its file if there is one."""
+        if self.estimator.is_file():
+            return pickle.loads(self.estimator.read_bytes())
+        return self.pipeline.build().estimator
+
+
+def fit(pipeline: Pipeline) -> Fitted:
+    """Return the files of a fitted pipeline; fit it first if they are not there.
+
+    Raises:
+        BuildError: ``build()`` fails, now or earlier with the same code and libraries.
+    """
+    folder = store.folder() / "fitted"
+    about, rows, estimator = (
+        folder / f"{pipeline.name}.{pipeline.key}.{part}" for part in ("json", "rows", "pickle")
+    )
+    if not about.is_file():
+        with store.replacing(about) as temporary:
+            facts = _build(pipeline, rows, estimator)
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
+        store.drop_others(folder, pipeline.name, pipeline.key)
+    facts = json.loads(about.read_text(encoding="utf-8"))
+    if facts.get("missing_library"):
+        raise MissingLibraryError(facts["failure"])
+    if facts.get("failure"):
+        raise BuildError(facts["failure"])
+    return Fitted(pipeline, rows, estimator, facts["payload_bytes"], facts["refusal"])
+
+
+def _build(pipeline: Pipeline, rows: Path, estimator: Path) -> dict[str, Any]:
+    """Fit, write the files and return what is to be known about them."""
+    started = time.perf_counter()
+    try:
+        case = pipeline.build()
+        original = reference(case)
+    except (OSError, MemoryError) as error:  # the machine's fault: not kept, tried again
+        raise BuildError(explain(error)) from error
+    except ModuleNotFoundError as error:
+        return {"failure": f"{error.msg}: install it to fit this pipeline", "missing_library": True}
+    except UserError as error:
+        return {"failure": str(error)}
+    except Exception as error:
+        return {"failure": explain(error)}
+    seconds = time.perf_counter() - started
+    with store.replacing(rows) as temporary:
+        temporary.write_bytes(pickle.dumps(original, protocol=5))
+    payload_bytes, refusal = None, ""
+    kept = None
+    try:
+        kept = pickle.dumps(case.estimator, protocol=5)
+        payload_bytes = len(kept)
+    except Exception as error:
+        refusal = explain(error)
+        kept = _cloudpickled(case)
+    if kept is not None and _comes_back(original, kept):
+        with store.replacing(estimator) as temporary:
+            temporary.write_bytes(kept)
+    return {"payload_bytes": payload_bytes, "refusal": refusal, "fit_seconds": seconds}
+
+
+def _cloudpickled(case: Case) -> bytes | None:
+    try:
+        import cloudpickle
+
+        file = io.BytesIO()
+        cloudpickle.dump(case.estimator, file)
+        return file.getvalue()
+    except Exception:
+        return None
+
+
+def _comes_back(original: Reference, kept: bytes) -> bool:
+    try:
+        return compare(original, pickle.loads(kept)).same
+    except Exception:
+        return False

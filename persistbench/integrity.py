@@ -1,0 +1,208 @@
+"""Is the loaded pipeline the same as the one that was saved?
+
+Predictions, probabilities, decision values and transforms are compared bit for bit, then
+what users know from their reports: accuracy, precision, recall, F1 (macro averages) and
+the confusion matrix on the held-out rows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from persistbench.case import Case
+from persistbench.outcomes import Outcome, Verdict
+
+METHODS = ("predict", "predict_proba", "decision_function", "transform")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the original said about the held-out rows, right after it was fitted.
+
+    Attributes:
+        X: the rows, as in :class:`~persistbench.case.Case`.
+        y: their true classes, or None.
+        outputs: what each method of :data:`METHODS` that the estimator has returned.
+        structure: classes of the estimator and of everything nested in its parameters.
+        scores: see :func:`scores`; empty where no classes are predicted.
+    """
+
+    X: Any
+    y: Any
+    outputs: dict[str, Any]
+    structure: dict[str, str]
+    scores: dict[str, Any]
+
+    @property
+    def first_use(self) -> str:
+        """The method that a user would call first after loading."""
+        return next(iter(self.outputs))
+
+
+def reference(case: Case) -> Reference:
+    """Ask the original.
+
+    Raises:
+        ValueError: the estimator can do nothing with rows.
+    """
+    outputs = _outputs(case.estimator, case.X)
+    if not outputs:
+        raise ValueError(f"the estimator has none of {', '.join(METHODS)}")
+    return Reference(
+        case.X,
+        case.y,
+        outputs,
+        structure(case.estimator),
+        scores(case.y, outputs.get("predict")),
+    )
+
+
+def compare(original: Reference, loaded: Any) -> Verdict:
+    """Return what differs between the original and a loaded pipeline, the worst first.
+
+    Whatever the loaded pipeline raises is raised here.
+    """
+    outputs = _outputs(loaded, original.X)
+    differing = {
+        name: _describe_difference(expected, outputs.get(name))
+        for name, expected in original.outputs.items()
+        if not _identical(expected, outputs.get(name))
+    }
+    changes = 0
+    if "predict" in differing:
+        changes = _count_changed_rows(original.outputs["predict"], outputs.get("predict"))
+    found_scores = scores(original.y, outputs.get("predict"))
+    reasons = [f"{name}: {text}" for name, text in differing.items()]
+    reasons += [
+        f"{name} {_short(before)} -> {_short(found_scores.get(name))}"
+        for name, before in original.scores.items()
+        if not _identical(np.asarray(before), np.asarray(found_scores.get(name)))
+    ]
+    label_changes = changes if "predict" in original.outputs else None
+    if reasons:
+        labels = "predict" in differing and bool(original.scores)
+        outcome = Outcome.LABELS_DIFFER if labels else Outcome.VALUES_DIFFER
+        return Verdict(outcome, "; ".join(reasons), label_changes)
+    found_structure = structure(loaded)
+    if found_structure != original.structure:
+        changed = sorted(original.structure.items() ^ found_structure.items())
+        return Verdict(
+            Outcome.STATE_DIFFERS,
+            "structure: " + ", ".join(f"{name} {kind}" for name, kind in changed),
+            label_changes,
+        )
+    return Verdict(Outcome.SAME, label_changes=label_changes)
+
+
+def structure(estimator: Any) -> dict[str, str]:
+    """Return the class of the estimator ("") and of each nested step, by parameter name."""
+    found = {"": _class_name(estimator)}
+    if hasattr(estimator, "get_params"):
+        for name, value in estimator.get_params(deep=True).items():
+            if hasattr(value, "get_params"):
+                found[name] = _class_name(value)
+            elif name.endswith("steps"):
+                found[name] = ", ".join(str(step[0]) for step in value)
+    return found
+
+
+def scores(y: Any, predicted: Any) -> dict[str, Any]:
+    """Return accuracy, macro precision, recall and F1, and the confusion matrix.
+
+    Empty if there is no truth or no prediction of classes to compare it with.
+    """
+    from sklearn import metrics
+    from sklearn.utils.multiclass import type_of_target
+
+    if y is None or predicted is None or type_of_target(y) not in ("binary", "multiclass"):
+        return {}
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        y, predicted, average="macro", zero_division=0
+    )
+    return {
+        "accuracy": float(metrics.accuracy_score(y, predicted)),
+        "precision": float(precision),
+        "recall": float(recall),
+        "F1": float(f1),
+        "confusion matrix": metrics.confusion_matrix(y, predicted).tolist(),
+    }
+
+
+def _outputs(estimator: Any, X: Any) -> dict[str, Any]:
+    return {
+        name: _comparable(getattr(estimator, name)(X))
+        for name in METHODS
+        if hasattr(estimator, name)
+    }
+
+
+def _comparable(output: Any) -> Any:
+    """Return the output as arrays: dense, or (data, indices, indptr) of a sparse matrix."""
+    if hasattr(output, "tocsr"):
+        matrix = output.tocsr()
+        return tuple(np.array(part) for part in (matrix.data, matrix.indices, matrix.indptr))
+    if isinstance(output, (list, tuple)):  # one array per output or per class
+        return tuple(_comparable(part) for part in output)
+    return np.array(output)  # a copy: the original may change it later
+
+
+def _identical(expected: Any, found: Any) -> bool:
+    if isinstance(expected, tuple):
+        return (
+            isinstance(found, tuple)
+            and len(expected) == len(found)
+            and all(_identical(*pair) for pair in zip(expected, found, strict=True))
+        )
+    if not isinstance(found, np.ndarray):
+        return False
+    if expected.dtype != found.dtype or expected.shape != found.shape:
+        return False
+    if expected.dtype.hasobject:
+        return bool(np.array_equal(expected, found)) or _reprs(expected) == _reprs(found)
+    return bool(expected.tobytes() == found.tobytes())
+
+
+def _reprs(array: Any) -> list[str]:
+    """Return the elements as text: missing values are equal to themselves that way."""
+    return [repr(value) for value in array.ravel().tolist()]
+
+
+def _changed(expected: Any, found: Any) -> Any:
+    """Return which rows differ, shape (n_rows,), or None if rows cannot be compared."""
+    arrays = isinstance(expected, np.ndarray) and isinstance(found, np.ndarray)
+    if not arrays or expected.shape != found.shape or expected.ndim == 0:
+        return None
+    different = expected != found
+    if expected.dtype.kind in "fc" and found.dtype.kind in "fc":
+        different &= ~(np.isnan(expected) & np.isnan(found))
+    return np.asarray(different).reshape(len(expected), -1).any(axis=1)
+
+
+def _count_changed_rows(expected: Any, found: Any) -> int:
+    changed = _changed(expected, found)
+    return len(expected) if changed is None else int(changed.sum())
+
+
+def _describe_difference(expected: Any, found: Any) -> str:
+    if found is None:
+        return "the loaded pipeline has no such method"
+    changed = _changed(expected, found)
+    if changed is None:
+        return "type or shape differs"
+    if not changed.any():
+        return f"equal, but not bit for bit ({expected.dtype} -> {found.dtype})"
+    first = int(np.flatnonzero(changed)[0])
+    return (
+        f"{int(changed.sum())} of {len(expected)} rows differ, the first is row {first}: "
+        f"{_short(expected[first])} -> {_short(found[first])}"
+    )
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _class_name(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"

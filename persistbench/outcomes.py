@@ -1,0 +1,67 @@
+"""The words for what happened to a pipeline that was saved and loaded."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """One vocabulary for benchmarks, trials, records and report."""
+
+    SAME = "same"
+    STATE_DIFFERS = "state-differs"  # predictions equal, state not
+    VALUES_DIFFER = "values-differ"
+    LABELS_DIFFER = "labels-differ"
+    ERROR_AT_BUILD = "error-at-build"  # the pipeline's own build(): no backend's fault
+    ERROR_AT_DUMP = "error-at-dump"
+    ERROR_AT_LOAD = "error-at-load"
+    ERROR_AT_USE = "error-at-use"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    NOT_INSTALLED = "not-installed"
+    UNSUPPORTED = "unsupported"
+
+
+# Said before anything was saved: a result (n/a), not a failure. A dump that
+# reports success and then cannot be used is a failure.
+REFUSALS = frozenset({Outcome.ERROR_AT_DUMP, Outcome.NOT_INSTALLED, Outcome.UNSUPPORTED})
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An outcome with its reason.
+
+    Attributes:
+        outcome: see :class:`Outcome`.
+        reason: the exception's class and message, the signal, the missing library,
+            what differs; empty for ``same``.
+        label_changes: number of held-out rows whose prediction changed by saving
+            and loading; None where nothing was predicted.
+        machine_fault: the machine, not the backend, is to blame (disk full, memory):
+            a failure, and tried again next time.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    label_changes: int | None = None
+    machine_fault: bool = False
+
+    @property
+    def same(self) -> bool:
+        """Whether the cell may have figures."""
+        return self.outcome is Outcome.SAME
+
+    @property
+    def refused(self) -> bool:
+        """Whether the cell is n/a rather than failed."""
+        return self.outcome in REFUSALS and not self.machine_fault
+
+
+def explain(error: BaseException) -> str:
+    """Return the class and the message of an exception in one line of at most 300 characters."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
+def of_exception(outcome: Outcome, error: BaseException) -> Verdict:
+    """Return the verdict for an exception raised at the stage that ``outcome`` names."""
+    return Verdict(outcome, explain(error), machine_fault=isinstance(error, (OSError, MemoryError)))

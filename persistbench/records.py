@@ -1,0 +1,120 @@
+"""Outcome records: JSON Lines beside asv's results, because asv keeps no reasons.
+
+``results/<machine>/<commit>-<environment>.outcomes.jsonl`` lies beside asv's file of the
+same stem. The ending is not ``.json``, which asv would read as a result of its own.
+"""
+
+import json
+import os
+import platform
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from persistbench.cells import Cell
+from persistbench.machine import file_system
+from persistbench.outcomes import Verdict
+from persistbench.store import digest
+
+DESTINATION = "PERSISTBENCH_OUTCOMES"
+"""Environment variable that tells a benchmark's process which file to write to."""
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas")
+
+
+def keep(cell: Cell, verdict: Verdict, question: str = "") -> None:
+    """Append a verdict to the record file of this run, unless it is already the last word.
+
+    Args:
+        cell: what was examined.
+        verdict: what was found.
+        question: the only question that the verdict concerns, such as
+            ``map_first_predict``; empty for all of the cell's.
+
+    Without :data:`DESTINATION` (asv was told not to save) nothing is written.
+    """
+    destination = os.environ.get(DESTINATION)
+    if not destination:
+        return
+    path = Path(destination)
+    access = "map" if cell.mapped else "load"
+    place = f"{cell.pipeline.name}/{cell.backend.id}/{access}/{question}"
+    found = digest(cell.key, verdict.outcome, verdict.reason)
+    if _last_word(path, place) == found:
+        return
+    record = {
+        "cell": place,
+        "found": found,
+        "pipeline": cell.pipeline.name,
+        "backend": cell.backend.id,
+        "access": access,
+        "question": question,
+        "status": status(verdict),
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "label_changes": verdict.label_changes,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "environment": os.environ.get("ASV_ENV_NAME", ""),
+        "os": f"{platform.system()} {platform.release()}",
+        "file_system": file_system(Path(tempfile.gettempdir())),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "libraries": _versions({*LIBRARIES, *cell.backend.requires}),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One write of one line in append mode: an interrupted run leaves whole lines.
+    cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n" * cut_off + json.dumps(record) + "\n")
+
+
+def read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the records of a file, oldest first, and one sentence for each broken line."""
+    records: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line:
+            continue
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError("not an object")
+        except ValueError as error:
+            broken.append(f"{path}, line {number} is not a record and is left out ({error}).")
+        else:
+            records.append(record)
+    return records, broken
+
+
+def status(verdict: Verdict) -> str:
+    """Return how a cell with this verdict is shown: ``ok``, ``n/a`` or ``failed``."""
+    if verdict.same:
+        return "ok"
+    return "n/a" if verdict.refused else "failed"
+
+
+def _last_word(path: Path, place: str) -> str | None:
+    """Return what the newest record of a place found, without parsing all the others."""
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    start = data.rfind(b'{"cell": ' + json.dumps(place).encode())
+    if start < 0:
+        return None
+    try:
+        found: str = json.loads(data[start : data.find(b"\n", start)])["found"]
+    except (ValueError, KeyError):  # cut off in the middle: no word at all
+        return None
+    return found
+
+
+def _versions(names: set[str]) -> dict[str, str]:
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
