@@ -95,7 +95,8 @@ def _pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
 
 def _print_backends(rows: list[dict[str, Any]]) -> None:
     table = Table(title="Backends and what they claim", title_justify="left")
-    for heading in ("id", "available", "memory-maps", "returns", "executes code", "carries code"):
+    table.add_column("id", no_wrap=True)
+    for heading in ("available", "memory-maps", "returns", "executes code", "carries code"):
         table.add_column(heading)
     for row in rows:
         available = "yes" if row["available"] else f"no: {row['install']}"
