@@ -74,7 +74,14 @@ class Cell:
         kept = self._kept()
         if kept:
             return kept
-        verdict = sandbox.run(_examine, self, seconds=LIMIT_SECONDS)
+        if self.mapped:
+            verdict = sandbox.run(_examine, self, self.artifact, seconds=LIMIT_SECONDS)
+        else:
+            with store.draft(self.artifact) as draft:
+                verdict = sandbox.run(_examine, self, draft, seconds=LIMIT_SECONDS)
+                if verdict.same:
+                    draft.replace(self.artifact)
+            store.drop_others(self.artifact.parent, self._family, self.key)
         if verdict.same or verdict.refused:
             path = self._verdict_path
             with store.replacing(path) as temporary:
@@ -110,9 +117,9 @@ class Cell:
         )
 
 
-def _examine(cell: Cell) -> Verdict:
-    """Dump, load and compare; runs in a child process."""
-    backend, artifact = cell.backend, cell.artifact
+def _examine(cell: Cell, artifact: Path) -> Verdict:
+    """Dump to ``artifact`` (unless it is to be mapped), load and compare; in a child process."""
+    backend = cell.backend
     try:
         fitted = cell.fitted
         original = fitted.load_reference()
@@ -126,9 +133,7 @@ def _examine(cell: Cell) -> Verdict:
         try:
             payload = backend.payload(estimator)
             if not cell.mapped:
-                with store.replacing(artifact) as temporary:
-                    backend.dump(payload, str(temporary))
-                store.drop_others(artifact.parent, cell._family, cell.key)
+                backend.dump(payload, str(artifact))
         except UnsupportedError as error:
             return Verdict(Outcome.UNSUPPORTED, str(error))
         except Exception as error:

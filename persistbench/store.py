@@ -55,16 +55,21 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Whatever was at ``path`` stays until then, and a failed block leaves nothing behind.
     """
+    with draft(path) as temporary:
+        yield temporary
+        temporary.replace(path)
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``path``; what is still there afterwards is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     os.close(handle)
-    temporary = Path(name)
     try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def drop_others(folder: Path, family: str, key: str) -> None:
@@ -86,6 +91,10 @@ def digest(*parts: str | bytes) -> str:
     return total.hexdigest()[:16]
 
 
+# What decides which files are kept and what is in them.
+_CORE = ("case.py", "cells.py", "fitted.py", "integrity.py", "outcomes.py", "backends/_base.py")
+
+
 @cache
 def environment() -> str:
     """Return a digest of Python, of every installed library and of this package's core.
@@ -97,5 +106,5 @@ def environment() -> str:
         for distribution in distributions()
         if distribution.name != "persistbench"
     )
-    core = [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
-    return digest(sys.version, *libraries, *core)
+    here = Path(__file__).parent
+    return digest(sys.version, *libraries, *((here / file).read_bytes() for file in _CORE))

@@ -1,0 +1,5 @@
+"""``python -m persistbench``."""
+
+from persistbench.cli import main
+
+main()

@@ -1,0 +1,61 @@
+"""Every test keeps fitted pipelines and artifacts in a temporary folder of the session."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from persistbench import Case
+from pipelines._data import classes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_tmpdir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """TMPDIR for this process and its children."""
+    folder = tmp_path_factory.mktemp("tmpdir")
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = None  # look at TMPDIR again
+    yield folder
+    tempfile.tempdir = None
+    if before is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before
+
+
+@pytest.fixture
+def case() -> Case:
+    """A small pipeline of two steps with two classes."""
+    X, held_out, y, truth = classes(300, 6)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    return Case(estimator, held_out, truth)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of this checkout as it is on disk, without results, in a git repository of its own."""
+    root = Path(__file__).parents[1]
+    copy = tmp_path / "checkout"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in listed.split("\0"):
+        if name and not name.startswith("results/") and (root / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, copy / name)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    for command in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "copy")):
+        subprocess.run(["git", *command], cwd=copy, check=True)
+    return copy

@@ -1,0 +1,202 @@
+"""The pipelines are what their names promise, and a broken file says so."""
+
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from persistbench import backends, catalogue
+from persistbench.errors import UserError
+from persistbench.fitted import BuildError, MissingLibraryError, fit
+from persistbench.integrity import compare
+
+PROMISED = {
+    "small",
+    "large_array",
+    "large_array_compressible",
+    "custom_function",
+    "lambda_function",
+    "custom_state",
+    "open_handle",
+    "mixed_columns",
+    "text",
+    "forest",
+    "boosting",
+    "sparse",
+}
+FOUND = catalogue.discover()
+MB = 1e6
+
+every_pipeline = pytest.mark.parametrize("pipeline", FOUND.values(), ids=FOUND)
+
+
+def test_promised_pipelines_exist() -> None:
+    """Every name that results and documentation use is found by discovery."""
+    assert set(FOUND) >= PROMISED
+
+
+@every_pipeline
+def test_docstring_says_what_it_stresses_and_why(pipeline: catalogue.Pipeline) -> None:
+    """The first line is short enough for a table, and a paragraph on its users follows."""
+    text = (pipeline._docstring() or "").split("\n\n")
+    assert 20 < len(pipeline.stresses) < 100
+    assert len(text) >= 2
+
+
+@every_pipeline
+def test_every_class_is_well_represented(pipeline: catalogue.Pipeline) -> None:
+    """Each true class holds a fifth of at least 100 held-out rows, and each is predicted."""
+    original = fit(pipeline).load_reference()
+    labels, counts = np.unique(original.y, return_counts=True)
+    assert len(labels) >= 2
+    assert counts.sum() >= 100
+    assert counts.min() >= counts.sum() / 5
+    assert set(np.unique(original.outputs["predict"])) == set(labels)
+
+
+@every_pipeline
+def test_fitting_again_gives_the_same(pipeline: catalogue.Pipeline) -> None:
+    """Seeds are local and complete: a second fit predicts bit for bit what the first did."""
+    assert compare(fit(pipeline).load_reference(), pipeline.build().estimator).same
+
+
+@every_pipeline
+def test_kept_estimator_is_the_fitted_one(pipeline: catalogue.Pipeline) -> None:
+    """What comes from the file predicts what the estimator did right after its fit."""
+    kept = fit(pipeline)
+    assert compare(kept.load_reference(), kept.load_estimator()).same
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("small", 0, 0.01),
+        ("large_array", 32, 33),
+        ("large_array_compressible", 32, 33),
+        ("forest", 18, 24),
+        ("sparse", 10, 30),
+    ],
+)
+def test_payload_has_the_promised_size(name: str, low: float, high: float) -> None:
+    """The payload in MB lies in the range that name and docstring promise."""
+    size = fit(FOUND[name]).payload_bytes
+    assert size is not None
+    assert low <= size / MB <= high
+
+
+def test_text_has_its_terms() -> None:
+    """The vocabulary holds at least 100,000 terms."""
+    assert len(fit(FOUND["text"]).load_estimator()[0].vocabulary_) >= 100_000
+
+
+def test_lambda_is_refused_by_pickle_and_kept_anyway() -> None:
+    """Plain pickle refuses `lambda_function`; the refusal is on record."""
+    kept = fit(FOUND["lambda_function"])
+    assert kept.payload_bytes is None
+    assert "lambda" in kept.refusal
+
+
+@pytest.mark.parametrize("backend", backends.discover().values(), ids=backends.discover())
+def test_nobody_saves_an_open_handle(backend: Any, tmp_path: Path) -> None:
+    """Every backend refuses `open_handle` when it dumps."""
+    estimator = FOUND["open_handle"].build().estimator
+    with pytest.raises(TypeError, match="BufferedReader"):
+        backend.dump(backend.payload(estimator), str(tmp_path / "artifact"))
+
+
+def test_custom_state_drops_and_restores() -> None:
+    """The handle and the cache do not travel, and are there again after loading."""
+    estimator = FOUND["custom_state"].build().estimator
+    lookup = estimator[0]
+    assert lookup.cache_
+    data = pickle.dumps(lookup)
+    assert b"cache_" not in data
+    assert b"handle_" not in data
+    loaded = pickle.loads(data)
+    assert not loaded.handle_.closed
+    assert loaded.cache_ == {}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes files of a catalogue of its own and discovers them."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = tmp_path / f"cases_{tmp_path.name}".replace("-", "_")
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+
+    def write(**sources: str) -> dict[str, catalogue.Pipeline]:
+        for name, source in sources.items():
+            (folder / f"{name}.py").write_text(source)
+        return catalogue.discover(folder.name)
+
+    yield write
+    sys.modules.pop(folder.name, None)
+    catalogue.discover.cache_clear()
+
+
+GOOD = """
+from sklearn.dummy import DummyClassifier
+from persistbench import Case
+def build():
+    return Case(DummyClassifier().fit([[0], [1]], [0, 1]), [[0], [1]], [0, 1])
+"""
+
+
+def test_new_file_is_a_new_pipeline(package: Any) -> None:
+    """A file dropped into the folder is found and can be fitted; helpers are not found."""
+    found = package(extra=GOOD, _helper="")
+    assert list(found) == ["extra"]
+    assert fit(found["extra"]).payload_bytes
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("", "has no function build()"),
+        ("def build(:", "cannot be read as Python"),
+        ("def build(): return 1", r"build\(\) returned int, not persistbench.Case"),
+        ("def build(): raise RuntimeError('no data')", "RuntimeError: no data"),
+    ],
+)
+def test_broken_build_has_a_reason(package: Any, source: str, sentence: str) -> None:
+    """A file whose pipeline cannot be fitted says why in one line."""
+    with pytest.raises(BuildError, match=sentence):
+        fit(package(broken=source)["broken"])
+
+
+def test_missing_library_is_told_from_an_error(package: Any) -> None:
+    """A pipeline that imports a library which is not there is not broken."""
+    with pytest.raises(MissingLibraryError, match="no_such_library"):
+        fit(package(lacking="import no_such_library\ndef build(): pass")["lacking"])
+
+
+def test_two_claims_on_one_name_are_refused(package: Any) -> None:
+    """A file and a folder of one name are both named in the sentence."""
+    found = package(twin=GOOD)
+    folder = found["twin"].path.parent / "twin"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(GOOD)
+    catalogue.discover.cache_clear()
+    with pytest.raises(UserError, match="both claim the pipeline name 'twin'"):
+        package()
+
+
+def test_name_that_cannot_be_imported_is_refused(package: Any) -> None:
+    """A file name that Python cannot import is named."""
+    with pytest.raises(UserError, match=r"not-good\.py cannot be imported"):
+        package(**{"not-good": GOOD})
+
+
+def test_change_of_a_file_changes_its_key(package: Any) -> None:
+    """Another seed or another helper gives another key, so the pipeline is fitted again."""
+    first = package(extra=GOOD)["extra"]
+    keys = {first.key}
+    first.path.write_text(GOOD + "# another seed\n")
+    keys.add(first.key)
+    (first.path.parent / "_helper.py").touch()
+    keys.add(first.key)
+    assert len(keys) == 3

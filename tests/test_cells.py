@@ -1,0 +1,151 @@
+"""Wrong answer, no number; a refusal has its outcome and reason."""
+
+import copy
+import faulthandler
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.pipeline import Pipeline
+
+from persistbench import backends, catalogue
+from persistbench.backends.pickle import Pickle
+from persistbench.cells import Cell
+from persistbench.fitted import fit
+from persistbench.outcomes import Outcome
+
+SMALL = catalogue.get("small")
+
+
+@dataclass(frozen=True)
+class Planted(Pickle):
+    """Saves as pickle-5 does, but something else than it was given."""
+
+    protocol: int = 5
+    name: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"planted-{self.name}"
+
+    def dump(self, payload: Any, path: str) -> None:
+        changed = copy.deepcopy(payload)
+        if self.name == "coefficient":
+            changed[-1].coef_[0, 0] += 1e-12
+        elif self.name == "label":
+            changed[-1].classes_ = changed[-1].classes_[::-1].copy()
+        elif self.name == "step":
+            changed = Pipeline(changed.steps[1:])
+        elif self.name == "unusable":
+            del changed[-1].coef_
+        elif self.name == "crash":
+            faulthandler.disable()  # pytest's, which would print pages
+            os.kill(os.getpid(), signal.SIGSEGV)
+        elif self.name == "unloadable":
+            Path(path).write_bytes(b"not a pickle")
+            return
+        super().dump(changed, path)
+
+
+@dataclass(frozen=True)
+class Lacking(Pickle):
+    """Needs a library that nobody has."""
+
+    requires = ("no-such-distribution",)
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "reason"),
+    [
+        ("coefficient", Outcome.VALUES_DIFFER, "predict_proba"),
+        ("label", Outcome.LABELS_DIFFER, "500 of 500 rows differ"),
+        ("step", Outcome.LABELS_DIFFER, "accuracy"),
+        ("unusable", Outcome.ERROR_AT_USE, "coef_"),
+        ("unloadable", Outcome.ERROR_AT_LOAD, "UnpicklingError"),
+        ("crash", Outcome.CRASH, "SIGSEGV"),
+    ],
+)
+def test_planted_fault_is_found_and_fails(name: str, outcome: Outcome, reason: str) -> None:
+    """A backend that saves something else, or dies, fails its cell and says why."""
+    verdict = Cell(SMALL, Planted(name=name)).examine()
+    assert verdict.outcome is outcome
+    assert reason in verdict.reason
+    assert not verdict.refused
+
+
+def test_planted_nothing_is_the_same() -> None:
+    """The double above is right when nothing is planted, so what it finds is the fault."""
+    assert Cell(SMALL, Planted(name="nothing")).examine().same
+
+
+def test_missing_library_names_its_install_command() -> None:
+    """A backend whose library is missing is refused, with the command that installs it."""
+    verdict = Cell(SMALL, Lacking(5)).examine()
+    assert verdict.outcome is Outcome.NOT_INSTALLED
+    assert verdict.refused
+    assert "pip install no-such-distribution" in verdict.reason
+
+
+def test_refusal_to_dump_is_not_a_failure() -> None:
+    """What plain pickle cannot save is n/a, with the exception's class and message."""
+    verdict = Cell(catalogue.get("lambda_function"), backends.get("pickle-5")).examine()
+    assert verdict.outcome is Outcome.ERROR_AT_DUMP
+    assert verdict.refused
+    assert "lambda" in verdict.reason
+
+
+def test_compressed_file_cannot_be_mapped() -> None:
+    """A compressed file asked to memory-map is unsupported, and the compressor is named."""
+    verdict = Cell(SMALL, backends.get("joblib-zlib-3"), mapped=True).examine()
+    assert verdict.outcome is Outcome.UNSUPPORTED
+    assert "zlib" in verdict.reason
+
+
+@pytest.mark.parametrize("name", ["raw", "joblib"])
+def test_mapped_load_is_examined_itself(name: str) -> None:
+    """What can be mapped is compared with the original when it is mapped, too."""
+    assert Cell(SMALL, backends.get(name), mapped=True).examine().same
+
+
+def test_verdict_and_artifact_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell is examined once; later processes read the verdict and use the artifact."""
+    assert Cell(SMALL, backends.get("pickle-4")).examine().same
+    again = Cell(SMALL, backends.get("pickle-4"))
+    written = again.artifact.stat().st_mtime_ns
+    monkeypatch.setattr("persistbench.trials.sandbox.run", None)
+    assert again.examine().same
+    assert again.artifact.stat().st_mtime_ns == written
+
+
+def test_neighbours_in_the_folder_are_left_alone() -> None:
+    """Examining `joblib` does not remove the artifact of `joblib-zlib-1`."""
+    first, second = (Cell(SMALL, backends.get(name)) for name in ("joblib-zlib-1", "joblib"))
+    assert first.examine().same
+    assert second.examine().same
+    assert first.artifact.is_file()
+    assert second.artifact.is_file()
+    assert first.artifact.parent == second.artifact.parent
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file-size limits are POSIX")
+def test_full_disk_fails_the_cell_and_leaves_nothing() -> None:
+    """A disk that fills during dump is the machine's fault: failed, tried again, nothing left."""
+    cell = Cell(catalogue.get("custom_function"), backends.get("pickle-0"))
+    fit(cell.pipeline)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        verdict = cell.examine()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert verdict.outcome is Outcome.ERROR_AT_DUMP
+    assert "File too large" in verdict.reason
+    assert not verdict.refused
+    assert not cell.artifact.exists()
+    assert not list(cell.artifact.parent.glob(".new-*"))
+    assert cell.examine().same

@@ -1,0 +1,103 @@
+"""Outcome records survive interruption and do not repeat themselves."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from persistbench import backends, catalogue, records
+from persistbench.cells import Cell
+from persistbench.outcomes import Outcome, Verdict
+
+CELL = Cell(catalogue.get("small"), backends.get("pickle-5"))
+REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The record file that asv's plugin would name."""
+    path = tmp_path / "machine" / "run.outcomes.jsonl"
+    monkeypatch.setenv(records.DESTINATION, str(path))
+    return path
+
+
+def test_record_names_what_a_reader_needs(path: Path) -> None:
+    """A record has outcome, reason, status, date, system, file system and versions."""
+    records.keep(CELL, REFUSED)
+    (record,), broken = records.read(path)
+    assert not broken
+    assert record["pipeline"] == "small"
+    assert record["backend"] == "pickle-5"
+    assert record["status"] == "n/a"
+    assert record["outcome"] == "error-at-dump"
+    assert record["reason"] == REFUSED.reason
+    assert record["libraries"]["scikit-learn"]
+    for field in ("date", "os", "file_system", "python"):
+        assert record[field]
+
+
+def test_same_finding_is_recorded_once(path: Path) -> None:
+    """Thousands of processes leave one line each for what they agree on."""
+    for _ in range(3):
+        records.keep(CELL, REFUSED)
+        records.keep(CELL, Verdict(Outcome.UNSUPPORTED, "no"), question="map_first_predict")
+    assert len(records.read(path)[0]) == 2
+
+
+def test_last_word_wins(path: Path) -> None:
+    """A finding that comes back after another one is recorded again."""
+    for verdict in (REFUSED, Verdict(Outcome.SAME), REFUSED):
+        records.keep(CELL, verdict)
+    found = [record["outcome"] for record in records.read(path)[0]]
+    assert found == ["error-at-dump", "same", "error-at-dump"]
+
+
+def test_nothing_is_written_unless_asv_saves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run leaves no record."""
+    monkeypatch.delenv(records.DESTINATION, raising=False)
+    monkeypatch.chdir(tmp_path)
+    records.keep(CELL, REFUSED)
+    assert not list(tmp_path.iterdir())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(keep=st.integers(min_value=0))
+def test_cut_off_line_is_named_and_the_next_one_whole(path: Path, keep: int) -> None:
+    """Wherever a file was cut off, whole records are read, and later ones are not lost."""
+    path.unlink(missing_ok=True)
+    records.keep(CELL, REFUSED)
+    records.keep(CELL, Verdict(Outcome.SAME))
+    data = path.read_bytes()
+    path.write_bytes(data[: keep % len(data)])
+    whole, broken = records.read(path)
+    assert len(whole) + len(broken) <= 2
+    assert all(str(path) in sentence for sentence in broken)
+    records.keep(CELL, Verdict(Outcome.TIMEOUT, "later"))
+    assert records.read(path)[0] == [*whole, records.read(path)[0][-1]]
+    assert records.read(path)[0][-1]["outcome"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        (Verdict(Outcome.SAME), "ok"),
+        (Verdict(Outcome.NOT_INSTALLED), "n/a"),
+        (Verdict(Outcome.UNSUPPORTED), "n/a"),
+        (Verdict(Outcome.ERROR_AT_DUMP), "n/a"),
+        (Verdict(Outcome.ERROR_AT_DUMP, machine_fault=True), "failed"),
+        (Verdict(Outcome.ERROR_AT_BUILD), "failed"),
+        (Verdict(Outcome.ERROR_AT_LOAD), "failed"),
+        (Verdict(Outcome.ERROR_AT_USE), "failed"),
+        (Verdict(Outcome.LABELS_DIFFER), "failed"),
+        (Verdict(Outcome.VALUES_DIFFER), "failed"),
+        (Verdict(Outcome.STATE_DIFFERS), "failed"),
+        (Verdict(Outcome.CRASH), "failed"),
+        (Verdict(Outcome.TIMEOUT), "failed"),
+    ],
+)
+def test_refusals_are_results_and_wrong_answers_failures(verdict: Verdict, status: str) -> None:
+    """Only what was said before anything was saved is n/a; the rest that is not same failed."""
+    assert records.status(verdict) == status
