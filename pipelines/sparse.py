@@ -11,11 +11,11 @@ from sklearn.preprocessing import MaxAbsScaler
 
 from persistbench import Case
 
-ITEMS, FEATURES, FILLED = 20_200, 10_000, 60
+ITEMS, FEATURES, FILLED = 10_200, 10_000, 60
 
 
 def build() -> Case:
-    """Fit on 20,000 rows of 10,000 features, 60 values in each: about 19 MB."""
+    """Fit on 10,000 rows of 10,000 features, 60 values in each: about 10 MB."""
     rng = np.random.default_rng(0)
     kind = np.arange(ITEMS) % 2
     # Items of one kind share a half of the features; three of four values lie there.
@@ -28,5 +28,5 @@ def build() -> Case:
     )
     y = np.where(kind == 1, "book", "film")
     neighbours = KNeighborsClassifier(algorithm="brute", metric="cosine")
-    estimator = make_pipeline(MaxAbsScaler(), neighbours).fit(X[:20_000], y[:20_000])
-    return Case(estimator, X[20_000:], y[20_000:])
+    estimator = make_pipeline(MaxAbsScaler(), neighbours).fit(X[:10_000], y[:10_000])
+    return Case(estimator, X[10_000:], y[10_000:])

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from persistbench import Case
 
-TERMS = 120_000
+TERMS = 105_000
 LETTERS = np.array(list("abcdefghijklmnopqrstuvwxyz"))
 
 

@@ -77,7 +77,7 @@ def test_kept_estimator_is_the_fitted_one(pipeline: catalogue.Pipeline) -> None:
         ("large_array", 32, 33),
         ("large_array_compressible", 32, 33),
         ("forest", 18, 24),
-        ("sparse", 10, 30),
+        ("sparse", 9, 12),
     ],
 )
 def test_payload_has_the_promised_size(name: str, low: float, high: float) -> None:
