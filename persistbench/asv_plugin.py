@@ -2,6 +2,7 @@
 
 asv 0.6.6 writes its result file once, when everything has been measured, and in place:
 Ctrl-C in the last minute loses the whole run, and a full disk also loses the run before.
+Only asv and the standard library are imported here: asv may be installed anywhere.
 Here every finished benchmark is saved at once, under a temporary name that is then moved
 into place. asv offers no hook for that, so its Results class is replaced in `asv run`.
 """
@@ -14,7 +15,7 @@ from typing import Any
 import asv.commands.run
 from asv.results import Results
 
-from persistbench.records import DESTINATION
+from persistbench.outcomes import DESTINATION
 
 
 class SafeResults(Results):

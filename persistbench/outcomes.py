@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+DESTINATION = "PERSISTBENCH_OUTCOMES"
+"""Environment variable that tells a benchmark's process which file its records go to."""
+
 
 class Outcome(StrEnum):
     """One vocabulary for benchmarks, trials, records and report."""

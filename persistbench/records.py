@@ -15,11 +15,8 @@ from typing import Any
 
 from persistbench.cells import Cell
 from persistbench.machine import file_system
-from persistbench.outcomes import Verdict
+from persistbench.outcomes import DESTINATION, Verdict
 from persistbench.store import digest
-
-DESTINATION = "PERSISTBENCH_OUTCOMES"
-"""Environment variable that tells a benchmark's process which file to write to."""
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas")
 

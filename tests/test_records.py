@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from persistbench import backends, catalogue, records
 from persistbench.cells import Cell
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import DESTINATION, Outcome, Verdict
 
 CELL = Cell(catalogue.get("small"), backends.get("pickle-5"))
 REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
@@ -18,7 +18,7 @@ REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The record file that asv's plugin would name."""
     path = tmp_path / "machine" / "run.outcomes.jsonl"
-    monkeypatch.setenv(records.DESTINATION, str(path))
+    monkeypatch.setenv(DESTINATION, str(path))
     return path
 
 
@@ -57,7 +57,7 @@ def test_nothing_is_written_unless_asv_saves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dry run leaves no record."""
-    monkeypatch.delenv(records.DESTINATION, raising=False)
+    monkeypatch.delenv(DESTINATION, raising=False)
     monkeypatch.chdir(tmp_path)
     records.keep(CELL, REFUSED)
     assert not list(tmp_path.iterdir())
