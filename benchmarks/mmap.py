@@ -5,7 +5,8 @@ never touched has loaded nothing:
 
 - the mapping itself (``time_map``; beside it ``load.Load.time_load``),
 - load plus first use (``time_map_first_predict``, ``time_load_first_predict``),
-- the steady use after it (``time_map_steady_predict``, ``time_load_steady_predict``).
+- the steady use after it (``time_map_steady_predict``, ``time_load_steady_predict``); not asked
+  of what cannot be mapped, which is the same pipeline in memory whatever its file was.
 
 Use is ``predict`` of the held-out rows, or ``transform`` where nothing is predicted.
 """
@@ -30,6 +31,10 @@ class _Use(Grid):
 
 class _SteadyUse(_Use):
     def prepare(self, cell):
+        if not cell.backend.claims.memory_maps:
+            raise UnsupportedError(
+                f"{cell.backend.id} cannot be mapped: nothing to compare its steady use with"
+            )
         super().prepare(cell)
         self.steady = self.backend.load(self.path, "r" if self.mapped else None)
         self.use(self.steady)
