@@ -3,23 +3,42 @@
 asv 0.6.6 writes its result file once, when everything has been measured, and in place:
 Ctrl-C in the last minute loses the whole run, and a full disk also loses the run before.
 Only asv and the standard library are imported here: asv may be installed anywhere.
-Here every finished benchmark is saved at once, under a temporary name that is then moved
-into place. asv offers no hook for that, so its Results class is replaced in `asv run`.
+asv offers no hook for that, so its Results class is replaced in `asv run`.
 """
 
+import ast
+import itertools
+import json
 import os
 import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import asv.commands.run
 from asv.results import Results
+from asv.util import TIMEOUT_RETCODE, UserError
 
-from persistbench.outcomes import DESTINATION
+from persistbench.outcomes import DESTINATION, RUN
+
+_TABLES = (
+    "_results",
+    "_samples",
+    "_stats",
+    "_benchmark_params",
+    "_profiles",
+    "_started_at",
+    "_duration",
+    "_benchmark_version",
+)
+"""The attributes of asv's Results that have an entry for each benchmark."""
 
 
 class SafeResults(Results):
-    """Results that are on disk as soon as they exist, and never half written."""
+    """Results that are on disk as soon as a benchmark is finished, and never half written."""
 
     _folder: str | None = None
 
@@ -27,21 +46,94 @@ class SafeResults(Results):
         """Called by `asv run` before it measures, and only if it is going to save."""
         super().load_data(result_dir)
         self._folder = result_dir
-        # Benchmark processes inherit it and put their outcomes beside these results.
+        self._before = {table: dict(getattr(self, table)) for table in _TABLES}
+        self._rounds_left: dict[str, int] = {}
+        self._failed: defaultdict[str, set[int]] = defaultdict(set)
+        # Benchmark processes inherit these and put their outcomes beside these results.
         file = Path(result_dir, self._filename).resolve()
         os.environ[DESTINATION] = str(file.with_suffix(".outcomes.jsonl"))
+        os.environ[RUN] = datetime.now(UTC).isoformat()
 
-    def add_result(self, *args: Any, **kwargs: Any) -> None:
+    def add_result(self, benchmark: Any, result: Any, **kwargs: Any) -> None:
         """Called after every round of a benchmark."""
-        super().add_result(*args, **kwargs)
-        if self._folder is not None:
+        if self._folder is None:
+            super().add_result(benchmark, result, **kwargs)
+            return
+        name = benchmark["name"]
+        # asv lets the last round decide; a cell that failed in any round has failed.
+        failed = self._failed[name]
+        failed |= {index for index, value in enumerate(result.result) if value is None}
+        for index in failed:
+            result.result[index] = None
+        if failed and result.errcode == 0:
+            result = result._replace(errcode=1)
+        # Samples are kept, as evidence and so that a quick run can be added to them.
+        super().add_result(benchmark, result, **{**kwargs, "record_samples": True})
+        if failed:
+            self._record_silent(benchmark, failed, result.errcode)
+        left = self._rounds_left.get(name, int(benchmark.get("rounds", 1)))
+        self._rounds_left[name] = left - 1
+        with self._old_where_unfinished():
             self.save(self._folder)
 
     def save(self, result_dir: str) -> None:
         """Replace the file of this run."""
-        with tempfile.TemporaryDirectory(dir=result_dir, prefix=".saving-") as temporary:
-            super().save(temporary)
-            Path(temporary, self._filename).replace(Path(result_dir, self._filename))
+        try:
+            with tempfile.TemporaryDirectory(dir=result_dir, prefix=".saving-") as temporary:
+                super().save(temporary)
+                Path(temporary, self._filename).replace(Path(result_dir, self._filename))
+        except OSError as error:
+            raise UserError(
+                f"The results cannot be saved in {result_dir} ({error.strerror}): "
+                "what was there before is unchanged."
+            ) from error
+
+    @contextmanager
+    def _old_where_unfinished(self) -> Iterator[None]:
+        """Show what was measured before this run, until all rounds of its successor are done."""
+        new = {table: dict(getattr(self, table)) for table in _TABLES}
+        for name, left in self._rounds_left.items():
+            if left > 0 and name in self._before["_results"]:
+                for table, entries in self._before.items():
+                    if name in entries:
+                        getattr(self, table)[name] = entries[name]
+        try:
+            yield
+        finally:
+            for table, entries in new.items():
+                setattr(self, table, entries)
+
+    def _record_silent(self, benchmark: Any, failed: set[int], errcode: int) -> None:
+        """Write the record of cells whose process died without a word, or hung."""
+        path = Path(os.environ[DESTINATION])
+        question = benchmark["name"].split(".")[-1].split("_", 1)[1]
+        explained = set()
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+            with suppress(ValueError):
+                record = json.loads(line)
+                concerns = record["question"] in ("", question) and record["status"] == "failed"
+                if concerns and record["run"] == os.environ[RUN]:
+                    explained.add((record["pipeline"], record["backend"]))
+        cells = list(itertools.product(*benchmark["params"]))
+        for pipeline, backend in (map(ast.literal_eval, cells[index]) for index in failed):
+            if (pipeline, backend) in explained:
+                continue
+            access = "map" if question.startswith("map") else "load"
+            record = {
+                "cell": f"{pipeline}/{backend}/{access}/{question}",
+                "pipeline": pipeline,
+                "backend": backend,
+                "access": access,
+                "question": question,
+                "status": "failed",
+                "outcome": "timeout" if errcode == TIMEOUT_RETCODE else "crash",
+                "reason": f"the benchmark's process ended with status {errcode}",
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "environment": self._env_name,
+                "run": os.environ[RUN],
+            }
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
 
 
 def setup() -> None:

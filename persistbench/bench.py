@@ -1,16 +1,21 @@
 """The one command: register the machine, run asv over the grid, publish, say what it cost."""
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from persistbench import backends, catalogue, cost, machine, store
 from persistbench.errors import UserError
 
 
-def run(arguments: list[str], pipelines: list[str], backend_ids: list[str], say: "Say") -> int:
+def run(
+    arguments: list[str], pipelines: list[str], backend_ids: list[str], say: Callable[[str], None]
+) -> int:
     """Run `asv run` with these arguments, then `asv publish`; return asv's exit status.
 
     Args:
@@ -28,13 +33,15 @@ def run(arguments: list[str], pipelines: list[str], backend_ids: list[str], say:
     backends.discover()
     selection = _selection(pipelines, backend_ids, arguments)
     results = _writable(root / "results")
-    say(f"Machine: {machine.register()}. Artifacts: {store.folder()}.")
+    say(f"Machine: {machine.register()}. Artifacts: {store.folder().parent}.")
     before = cost.samples(results)
     started = time.monotonic()
-    command = ["run", "--record-samples", *selection]
+    command = ["run", *selection]
     if {"--quick", "-q"} & set(arguments):
         # One call each would replace good figures: it is added to them instead.
         command.append("--append-samples")
+    if os.name == "nt":  # asv.conf.json names the fork server, and there is no fork
+        command.append("--launch-method=spawn")
     status = _asv(root, *command)
     if status not in (0, 2):  # 2: measured, and some cells failed
         return status
@@ -50,17 +57,14 @@ def run(arguments: list[str], pipelines: list[str], backend_ids: list[str], say:
     return status or published
 
 
-class Say:
-    """Prints a line at once, so that it stands before what asv prints next."""
-
-    def __call__(self, line: str) -> None:
-        """Print it."""
-        print(line, flush=True)
-
-
 def _asv(root: Path, *arguments: str) -> int:
-    command = [sys.executable, "-m", "asv", *arguments]
-    return subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603
+    """Run asv; on Ctrl-C wait until it has put away its processes and folders."""
+    asv = subprocess.Popen([sys.executable, "-m", "asv", *arguments], cwd=root)  # noqa: S603
+    while True:
+        try:
+            return asv.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal has told asv, too
 
 
 def _checkout() -> Path:
@@ -81,11 +85,11 @@ def _checkout() -> Path:
 
 
 def _writable(results: Path) -> Path:
-    probe = results / ".probe"
     try:
         results.mkdir(exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        for folder in (results, *(part for part in results.iterdir() if part.is_dir())):
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except OSError as error:
         raise UserError(
             f"The results folder {results} cannot be written to ({error.strerror}): "
@@ -105,10 +109,10 @@ def _selection(pipelines: list[str], backend_ids: list[str], arguments: list[str
         backends.get(name)
     if not pipelines and not backend_ids:
         return arguments
-    if {"-b", "--bench"} & set(arguments):
+    if any(argument.startswith(("-b", "--bench")) for argument in arguments):
         raise UserError(
-            "--pipeline and --backend do not go with asv's --bench: "
-            r"write all in one expression, such as -b \"time_load\('small', 'joblib'\)\"."
+            "--pipeline and --backend do not go with asv's --bench: write all in one "
+            "expression, such as -b \"time_load.*'small', 'joblib'\"."
         )
     names = [
         "|".join(re.escape(name) for name in chosen) or ".*" for chosen in (pipelines, backend_ids)

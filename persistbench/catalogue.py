@@ -13,14 +13,13 @@ from functools import cache
 from pathlib import Path
 
 from persistbench import store
-from persistbench.backends import unknown
 from persistbench.case import Case
-from persistbench.errors import UserError
+from persistbench.errors import UserError, unknown
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One file of the catalogue."""
+    """One file of the catalogue, or one folder with an ``__init__.py``."""
 
     name: str
     path: Path
@@ -29,29 +28,23 @@ class Pipeline:
     @property
     def stresses(self) -> str:
         """First paragraph of the file's docstring: what it stresses, in one line."""
-        return " ".join((self._docstring() or "").split("\n\n")[0].split())
+        return " ".join(self.docstring.split("\n\n")[0].split())
 
     @property
-    def problem(self) -> str:
-        """Why the file cannot be a pipeline, as one sentence; empty if it can."""
+    def docstring(self) -> str:
+        """The file's docstring, read without importing it; empty if there is none."""
         try:
-            tree = ast.parse(self.path.read_text(encoding="utf-8"))
-        except (SyntaxError, UnicodeDecodeError, OSError) as error:
-            return f"{self.path} cannot be read as Python: {error}."
-        if not any(
-            isinstance(node, ast.FunctionDef) and node.name == "build" for node in tree.body
-        ):
-            return (
-                f"{self.path} has no function build(): define one that returns a Case "
-                "(or start the file's name with an underscore if it is no pipeline)."
-            )
-        return ""
+            return ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
+        except (SyntaxError, UnicodeDecodeError, OSError):
+            return ""
 
     @property
     def key(self) -> str:
         """Changes with the file, the helpers beside it, Python, the libraries and the core."""
-        helpers = sorted(self.path.parent.glob("_*.py"))
-        sources = [file.read_bytes() for file in (self.path, *helpers)]
+        own, beside = [self.path], self.path.parent
+        if self.path.name == "__init__.py":  # the pipeline is a folder
+            own, beside = sorted(self.path.parent.rglob("*.py")), self.path.parents[1]
+        sources = [file.read_bytes() for file in (*own, *sorted(beside.glob("_*.py")))]
         return store.digest(self.name, store.environment(), *sources)
 
     def build(self) -> Case:
@@ -61,21 +54,19 @@ class Pipeline:
             UserError: it has no ``build()``, or that returns something else than a Case.
             Exception: whatever the file raises.
         """
-        if self.problem:
-            raise UserError(self.problem)
-        case = importlib.import_module(f"{self.package}.{self.name}").build()
+        module = importlib.import_module(f"{self.package}.{self.name}")
+        if not callable(getattr(module, "build", None)):
+            raise UserError(
+                f"{self.path} has no function build(): define one that returns a Case "
+                "(or start the file's name with an underscore if it is no pipeline)."
+            )
+        case = module.build()
         if not isinstance(case, Case):
             raise UserError(
                 f"{self.path}: build() returned {type(case).__name__}, "
                 "not persistbench.Case(estimator, X, y)."
             )
         return case
-
-    def _docstring(self) -> str | None:
-        try:
-            return ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8")))
-        except (SyntaxError, UnicodeDecodeError, OSError):
-            return None
 
 
 @cache

@@ -4,20 +4,20 @@ A cell is examined once, in a child process, before anything in it is timed: dum
 compare with the original. The artifact and the verdict stay in files for all questions.
 """
 
-import importlib
+import inspect
 import json
+import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from persistbench import store
+from persistbench import backends, store
 from persistbench.backends import Backend
 from persistbench.catalogue import Pipeline
-from persistbench.errors import UnsupportedError
+from persistbench.errors import UnsupportedError, UserError
 from persistbench.fitted import BuildError, Fitted, MissingLibraryError, fit
 from persistbench.integrity import compare
-from persistbench.outcomes import Outcome, Verdict, of_exception
+from persistbench.outcomes import RUN, Outcome, Verdict, explain, of_exception
 from persistbench.trials import sandbox
 
 LIMIT_SECONDS = 600.0
@@ -38,10 +38,11 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Changes with everything that decides the artifact and the verdict."""
-        source = Path(importlib.import_module(type(self.backend).__module__).__file__ or "")
-        return store.digest(
-            self.pipeline.key, self.backend.id, source.read_bytes(), str(self.mapped)
-        )
+        classes = type(self.backend).__mro__[:-1]  # without object
+        files = {Path(inspect.getfile(part)) for part in classes}
+        files |= set(Path(backends.__path__[0]).glob("_*.py"))
+        sources = [file.read_bytes() for file in sorted(files)]
+        return store.digest(self.pipeline.key, self.backend.id, str(self.mapped), *sources)
 
     @cached_property
     def artifact(self) -> Path:
@@ -57,23 +58,29 @@ class Cell:
     def examine(self) -> Verdict:
         """Return the verdict; find it out first if it is not known.
 
-        Only what will be the same next time is kept: a refusal, or a right answer whose
-        artifact is still there.
+        A refusal, or a right answer whose artifact is still there, is kept for good; a
+        failure only for the rest of this run of asv, because a hang costs minutes.
         """
+        try:
+            return self._refusal() or self._kept() or self._find_out()
+        except (OSError, UserError) as error:  # the folder for artifacts, not the backend
+            return Verdict(Outcome.ERROR_AT_DUMP, explain(error), machine_fault=True)
+
+    def _refusal(self) -> Verdict | None:
+        """Return what can be said without trying, if anything."""
         if self.backend.missing:
             missing = ", ".join(self.backend.missing)
             return Verdict(
                 Outcome.NOT_INSTALLED, f"{missing} is not installed: {self.backend.install}"
             )
-        if self.mapped:
-            if not self.backend.claims.memory_maps:
-                return self._why_not_mapped()
-            plain = Cell(self.pipeline, self.backend).examine()
-            if not plain.same:
-                return plain
-        kept = self._kept()
-        if kept:
-            return kept
+        if not self.mapped:
+            return None
+        if not self.backend.claims.memory_maps:
+            return Verdict(Outcome.UNSUPPORTED, self.backend.why_not_mapped)
+        unmapped = Cell(self.pipeline, self.backend).examine()
+        return None if unmapped.same else unmapped
+
+    def _find_out(self) -> Verdict:
         if self.mapped:
             verdict = sandbox.run(_examine, self, self.artifact, seconds=LIMIT_SECONDS)
         else:
@@ -82,12 +89,23 @@ class Cell:
                 if verdict.same:
                     draft.replace(self.artifact)
             store.drop_others(self.artifact.parent, self._family, self.key)
-        if verdict.same or verdict.refused:
-            path = self._verdict_path
-            with store.replacing(path) as temporary:
-                temporary.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
-            store.drop_others(path.parent, self._family, self.key)
+        if not verdict.machine_fault:
+            facts = {"run": os.environ.get(RUN), "verdict": asdict(verdict)}
+            with store.replacing(self._verdict_path) as temporary:
+                temporary.write_text(json.dumps(facts), encoding="utf-8")
+            store.drop_others(self._verdict_path.parent, self._family, self.key)
         return verdict
+
+    def _kept(self) -> Verdict | None:
+        if not self._verdict_path.is_file():
+            return None
+        facts = json.loads(self._verdict_path.read_text(encoding="utf-8"))
+        found = facts["verdict"]
+        verdict = Verdict(**{**found, "outcome": Outcome(found["outcome"])})
+        if verdict.same:
+            return verdict if self.artifact.is_file() else None
+        of_this_run = facts["run"] is not None and facts["run"] == os.environ.get(RUN)
+        return verdict if verdict.refused or of_this_run else None
 
     @property
     def _family(self) -> str:
@@ -97,24 +115,6 @@ class Cell:
     def _verdict_path(self) -> Path:
         access = "mapped" if self.mapped else "loaded"
         return store.folder() / access / f"{self._family}.{self.key}.json"
-
-    def _kept(self) -> Verdict | None:
-        if not self._verdict_path.is_file():
-            return None
-        found = json.loads(self._verdict_path.read_text(encoding="utf-8"))
-        verdict = Verdict(**{**found, "outcome": Outcome(found["outcome"])})
-        return verdict if self.artifact.is_file() or not verdict.same else None
-
-    def _why_not_mapped(self) -> Verdict:
-        try:
-            self.backend.load(str(self.artifact), mmap_mode="r")
-        except UnsupportedError as error:
-            return Verdict(Outcome.UNSUPPORTED, str(error))
-        except Exception as error:
-            return of_exception(Outcome.ERROR_AT_LOAD, error)
-        return Verdict(
-            Outcome.ERROR_AT_LOAD, "mapped although the backend says that it cannot: a false claim"
-        )
 
 
 def _examine(cell: Cell, artifact: Path) -> Verdict:
@@ -128,12 +128,9 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
         return Verdict(Outcome.NOT_INSTALLED, str(error))
     except BuildError as error:
         return Verdict(Outcome.ERROR_AT_BUILD, str(error))
-    payload: Any = None
-    if not cell.mapped or backend.claims.returns == "bytes":
+    if not cell.mapped:
         try:
-            payload = backend.payload(estimator)
-            if not cell.mapped:
-                backend.dump(payload, str(artifact))
+            backend.dump(backend.payload(estimator), str(artifact))
         except UnsupportedError as error:
             return Verdict(Outcome.UNSUPPORTED, str(error))
         except Exception as error:
@@ -143,7 +140,8 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
     except Exception as error:
         return of_exception(Outcome.ERROR_AT_LOAD, error)
     if backend.claims.returns == "bytes":
-        if bytes(loaded) == payload:
+        expected = artifact.read_bytes() if cell.mapped else backend.payload(estimator)
+        if bytes(loaded) == expected:
             return Verdict(Outcome.SAME)
         return Verdict(Outcome.VALUES_DIFFER, "the bytes read are not those written")
     try:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from persistbench import backends, bench, catalogue
 from persistbench.backends import Backend
 from persistbench.catalogue import Pipeline
 from persistbench.errors import UserError
-from persistbench.fitted import BuildError, fit
+from persistbench.fitted import BuildError, MissingLibraryError, fit
 
 app = typer.Typer(
     help="How should I save this fitted pipeline? Answered with measurements.",
@@ -30,7 +31,6 @@ def list_(
 
     Pipelines that were never fitted here are fitted first, to tell their size.
     """
-    broken = [p.problem for p in catalogue.discover().values() if p.problem]
     found = {
         "backends": [_backend_row(backend) for backend in backends.discover().values()],
         "pipelines": [_pipeline_row(pipeline) for pipeline in catalogue.discover().values()],
@@ -40,8 +40,11 @@ def list_(
     else:
         _print_backends(found["backends"])
         _print_pipelines(found["pipelines"])
+    broken = [row for row in found["pipelines"] if row["broken"]]
     if broken:
-        raise UserError(" ".join(broken))
+        raise UserError(
+            "; ".join(f"{row['name']} cannot be built: {row['note']}" for row in broken)
+        )
 
 
 @app.command(
@@ -58,7 +61,8 @@ def bench_(
     ] = None,
 ) -> None:
     """Run the suite and publish; other arguments go to `asv run`."""
-    raise typer.Exit(bench.run(context.args, pipeline or [], backend or [], bench.Say()))
+    say = partial(print, flush=True)  # before what asv prints next
+    raise typer.Exit(bench.run(context.args, pipeline or [], backend or [], say))
 
 
 def main() -> None:
@@ -89,8 +93,14 @@ def _pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
     try:
         fitted = fit(pipeline)
     except BuildError as error:
-        return {**row, "payload_bytes": None, "note": f"cannot be built: {error}"}
-    return {**row, "payload_bytes": fitted.payload_bytes, "note": fitted.refusal}
+        broken = not isinstance(error, MissingLibraryError)
+        return {**row, "payload_bytes": None, "note": str(error), "broken": broken}
+    return {
+        **row,
+        "payload_bytes": fitted.payload_bytes,
+        "note": fitted.refusal,
+        "broken": False,
+    }
 
 
 def _print_backends(rows: list[dict[str, Any]]) -> None:

@@ -7,8 +7,8 @@ that neither can save, or that comes back different, is fitted again in every pr
 import io
 import json
 import pickle
-import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,13 @@ def fit(pipeline: Pipeline) -> Fitted:
     about, rows, estimator = (
         folder / f"{pipeline.name}.{pipeline.key}.{part}" for part in ("json", "rows", "pickle")
     )
-    if not about.is_file():
-        with store.replacing(about) as temporary:
-            facts = _build(pipeline, rows, estimator)
-            temporary.write_text(json.dumps(facts), encoding="utf-8")
+    if not (about.is_file() and (rows.is_file() or "failure" in about.read_text("utf-8"))):
+        try:
+            with store.replacing(about) as temporary:
+                facts = _build(pipeline, rows, estimator)
+                temporary.write_text(json.dumps(facts), encoding="utf-8")
+        except (OSError, MemoryError) as error:  # the machine's fault: not kept, tried again
+            raise BuildError(explain(error)) from error
         store.drop_others(folder, pipeline.name, pipeline.key)
     facts = json.loads(about.read_text(encoding="utf-8"))
     if facts.get("missing_library"):
@@ -82,19 +85,18 @@ def fit(pipeline: Pipeline) -> Fitted:
 
 def _build(pipeline: Pipeline, rows: Path, estimator: Path) -> dict[str, Any]:
     """Fit, write the files and return what is to be known about them."""
-    started = time.perf_counter()
     try:
         case = pipeline.build()
         original = reference(case)
-    except (OSError, MemoryError) as error:  # the machine's fault: not kept, tried again
-        raise BuildError(explain(error)) from error
+    except (OSError, MemoryError):
+        raise
     except ModuleNotFoundError as error:
-        return {"failure": f"{error.msg}: install it to fit this pipeline", "missing_library": True}
+        missing = find_spec((error.name or "").split(".")[0] or __package__) is None
+        return {"failure": explain(error), "missing_library": missing}
     except UserError as error:
         return {"failure": str(error)}
     except Exception as error:
         return {"failure": explain(error)}
-    seconds = time.perf_counter() - started
     with store.replacing(rows) as temporary:
         temporary.write_bytes(pickle.dumps(original, protocol=5))
     payload_bytes, refusal = None, ""
@@ -108,7 +110,7 @@ def _build(pipeline: Pipeline, rows: Path, estimator: Path) -> dict[str, Any]:
     if kept is not None and _comes_back(original, kept):
         with store.replacing(estimator) as temporary:
             temporary.write_bytes(kept)
-    return {"payload_bytes": payload_bytes, "refusal": refusal, "fit_seconds": seconds}
+    return {"payload_bytes": payload_bytes, "refusal": refusal}
 
 
 def _cloudpickled(case: Case) -> bytes | None:

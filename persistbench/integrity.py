@@ -49,12 +49,14 @@ def reference(case: Case) -> Reference:
     outputs = _outputs(case.estimator, case.X)
     if not outputs:
         raise ValueError(f"the estimator has none of {', '.join(METHODS)}")
+    classifies = case.y is not None and "predict" in outputs
+    classifies = classifies and getattr(case.estimator, "classes_", None) is not None
     return Reference(
         case.X,
         case.y,
         outputs,
         structure(case.estimator),
-        scores(case.y, outputs.get("predict")),
+        scores(case.y, outputs["predict"]) if classifies else {},
     )
 
 
@@ -72,7 +74,9 @@ def compare(original: Reference, loaded: Any) -> Verdict:
     changes = 0
     if "predict" in differing:
         changes = _count_changed_rows(original.outputs["predict"], outputs.get("predict"))
-    found_scores = scores(original.y, outputs.get("predict"))
+    found_scores = {}
+    if original.scores and "predict" in outputs:
+        found_scores = scores(original.y, outputs["predict"])
     reasons = [f"{name}: {text}" for name, text in differing.items()]
     reasons += [
         f"{name} {_short(before)} -> {_short(found_scores.get(name))}"
@@ -81,7 +85,7 @@ def compare(original: Reference, loaded: Any) -> Verdict:
     ]
     label_changes = changes if "predict" in original.outputs else None
     if reasons:
-        labels = "predict" in differing and bool(original.scores)
+        labels = changes > 0 and bool(original.scores)
         outcome = Outcome.LABELS_DIFFER if labels else Outcome.VALUES_DIFFER
         return Verdict(outcome, "; ".join(reasons), label_changes)
     found_structure = structure(loaded)
@@ -102,21 +106,15 @@ def structure(estimator: Any) -> dict[str, str]:
         for name, value in estimator.get_params(deep=True).items():
             if hasattr(value, "get_params"):
                 found[name] = _class_name(value)
-            elif name.endswith("steps"):
+            elif name.split("__")[-1] == "steps" and isinstance(value, list):
                 found[name] = ", ".join(str(step[0]) for step in value)
     return found
 
 
 def scores(y: Any, predicted: Any) -> dict[str, Any]:
-    """Return accuracy, macro precision, recall and F1, and the confusion matrix.
-
-    Empty if there is no truth or no prediction of classes to compare it with.
-    """
+    """Return accuracy, macro precision, recall and F1, and the confusion matrix."""
     from sklearn import metrics
-    from sklearn.utils.multiclass import type_of_target
 
-    if y is None or predicted is None or type_of_target(y) not in ("binary", "multiclass"):
-        return {}
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         y, predicted, average="macro", zero_division=0
     )
@@ -138,10 +136,11 @@ def _outputs(estimator: Any, X: Any) -> dict[str, Any]:
 
 
 def _comparable(output: Any) -> Any:
-    """Return the output as arrays: dense, or (data, indices, indptr) of a sparse matrix."""
+    """Return the output as arrays: dense, or data, indices, indptr and shape if it is sparse."""
     if hasattr(output, "tocsr"):
         matrix = output.tocsr()
-        return tuple(np.array(part) for part in (matrix.data, matrix.indices, matrix.indptr))
+        parts = (matrix.data, matrix.indices, matrix.indptr, matrix.shape)
+        return tuple(np.array(part) for part in parts)
     if isinstance(output, (list, tuple)):  # one array per output or per class
         return tuple(_comparable(part) for part in output)
     return np.array(output)  # a copy: the original may change it later
@@ -189,7 +188,7 @@ def _describe_difference(expected: Any, found: Any) -> str:
         return "the loaded pipeline has no such method"
     changed = _changed(expected, found)
     if changed is None:
-        return "type or shape differs"
+        return "values, type or shape differ"
     if not changed.any():
         return f"equal, but not bit for bit ({expected.dtype} -> {found.dtype})"
     first = int(np.flatnonzero(changed)[0])

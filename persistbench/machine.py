@@ -9,6 +9,9 @@ from typing import Any
 
 import psutil
 
+_OURS = ", artifacts on "
+"""Found in the description of a machine that was registered here."""
+
 
 def file_system(path: Path) -> str:
     """Return the type of the file system that holds ``path``, such as ``ext4``."""
@@ -30,7 +33,7 @@ def describe() -> dict[str, str]:
     files = file_system(Path(tempfile.gettempdir()))
     return facts | {
         "machine": _slug(f"{facts['cpu']}-{cores}cpu-{memory}gb-{platform.system()}-{files}"),
-        "os": f"{_distribution()}, {platform.system()} {platform.release()}, artifacts on {files}",
+        "os": f"{_distribution()}, {platform.system()} {platform.release()}{_OURS}{files}",
         "cpu": f"{facts['cpu']} ({cores} cores)",
         "ram": f"{memory} GiB",
     }
@@ -39,19 +42,23 @@ def describe() -> dict[str, str]:
 def register() -> str:
     """Make sure that asv knows this machine; return its name.
 
-    A machine that the user has registered stays as it is.
+    A machine that the user has registered stays as it is. One that was registered here is
+    described again, under another name, when TMPDIR has moved to another file system.
     """
     from asv.machine import Machine, MachineCollection
     from asv.util import UserError as AsvError
 
     host = Machine.get_unique_machine_name()
+    facts = describe()
     try:
         known: dict[str, Any] = MachineCollection.load(host)
     except AsvError:
-        known = describe()
-        # Under the host's name, because that is what a plain `asv run` looks for.
-        MachineCollection.save(host, known)
-    return str(known["machine"])
+        known = {}
+    if known and (_OURS not in known["os"] or known["machine"] == facts["machine"]):
+        return str(known["machine"])
+    # Under the host's name, because that is what a plain `asv run` looks for.
+    MachineCollection.save(host, facts)
+    return facts["machine"]
 
 
 def _distribution() -> str:

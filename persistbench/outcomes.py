@@ -6,6 +6,9 @@ from enum import StrEnum
 DESTINATION = "PERSISTBENCH_OUTCOMES"
 """Environment variable that tells a benchmark's process which file its records go to."""
 
+RUN = "PERSISTBENCH_RUN"
+"""Environment variable that names one run of asv: when it began."""
+
 
 class Outcome(StrEnum):
     """One vocabulary for benchmarks, trials, records and report."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from persistbench.cells import Cell
 from persistbench.machine import file_system
-from persistbench.outcomes import DESTINATION, Verdict
+from persistbench.outcomes import DESTINATION, RUN, Outcome, Verdict
 from persistbench.store import digest
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas")
@@ -36,17 +36,17 @@ def keep(cell: Cell, verdict: Verdict, question: str = "") -> None:
     if not destination:
         return
     path = Path(destination)
-    access = "map" if cell.mapped else "load"
-    place = f"{cell.pipeline.name}/{cell.backend.id}/{access}/{question}"
-    found = digest(cell.key, verdict.outcome, verdict.reason)
-    if _last_word(path, place) == found:
+    place = _place(cell, question)
+    files = file_system(Path(tempfile.gettempdir()))
+    found = digest(cell.key, files, verdict.outcome, verdict.reason)
+    if _last_word(path, place).get("found") == found:
         return
     record = {
         "cell": place,
         "found": found,
         "pipeline": cell.pipeline.name,
         "backend": cell.backend.id,
-        "access": access,
+        "access": "map" if cell.mapped else "load",
         "question": question,
         "status": status(verdict),
         "outcome": verdict.outcome,
@@ -55,7 +55,8 @@ def keep(cell: Cell, verdict: Verdict, question: str = "") -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": os.environ.get("ASV_ENV_NAME", ""),
         "os": f"{platform.system()} {platform.release()}",
-        "file_system": file_system(Path(tempfile.gettempdir())),
+        "file_system": files,
+        "run": os.environ.get(RUN, ""),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "libraries": _versions({*LIBRARIES, *cell.backend.requires}),
@@ -65,6 +66,15 @@ def keep(cell: Cell, verdict: Verdict, question: str = "") -> None:
     cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
     with path.open("a", encoding="utf-8") as file:
         file.write("\n" * cut_off + json.dumps(record) + "\n")
+
+
+def withdraw(cell: Cell, question: str) -> None:
+    """Record that a failure of an earlier run, of this question alone, is over."""
+    destination = os.environ.get(DESTINATION)
+    if destination:
+        last = _last_word(Path(destination), _place(cell, question))
+        if last.get("status") == "failed" and last["run"] != os.environ.get(RUN, ""):
+            keep(cell, Verdict(Outcome.SAME), question)
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -92,19 +102,24 @@ def status(verdict: Verdict) -> str:
     return "n/a" if verdict.refused else "failed"
 
 
-def _last_word(path: Path, place: str) -> str | None:
-    """Return what the newest record of a place found, without parsing all the others."""
+def _place(cell: Cell, question: str) -> str:
+    access = "map" if cell.mapped else "load"
+    return f"{cell.pipeline.name}/{cell.backend.id}/{access}/{question}"
+
+
+def _last_word(path: Path, place: str) -> dict[str, Any]:
+    """Return the newest record of a place, or {}, without parsing all the others."""
     if not path.is_file():
-        return None
+        return {}
     data = path.read_bytes()
     start = data.rfind(b'{"cell": ' + json.dumps(place).encode())
     if start < 0:
-        return None
+        return {}
     try:
-        found: str = json.loads(data[start : data.find(b"\n", start)])["found"]
-    except (ValueError, KeyError):  # cut off in the middle: no word at all
-        return None
-    return found
+        record: dict[str, Any] = json.loads(data[start:].split(b"\n", 1)[0])
+    except ValueError:  # cut off in the middle: no word at all
+        return {}
+    return record
 
 
 def _versions(names: set[str]) -> dict[str, str]:

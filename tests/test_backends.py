@@ -31,6 +31,12 @@ PROMISED = {
 every_backend = pytest.mark.parametrize("backend", FOUND.values(), ids=FOUND)
 
 
+def skip_without_libraries(backend: Backend) -> None:
+    """Skip a test that calls a backend whose libraries are not installed."""
+    if backend.missing:
+        pytest.skip(f"{', '.join(backend.missing)} is not installed: {backend.install}")
+
+
 def _touch(path: str) -> str:
     Path(path).touch()
     return path
@@ -64,6 +70,7 @@ def test_backend_is_a_frozen_key(backend: Backend) -> None:
 @every_backend
 def test_round_trip_is_exact(backend: Backend, case: Case, tmp_path: Path) -> None:
     """What a backend loads predicts bit for bit what was saved."""
+    skip_without_libraries(backend)
     path = str(tmp_path / "artifact")
     payload = backend.payload(case.estimator)
     backend.dump(payload, path)
@@ -77,6 +84,7 @@ def test_round_trip_is_exact(backend: Backend, case: Case, tmp_path: Path) -> No
 @every_backend
 def test_memory_mapping_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
     """A backend maps the file's arrays if it says so, and else refuses before opening it."""
+    skip_without_libraries(backend)
     path = str(tmp_path / "artifact")
     if not backend.claims.memory_maps:
         with pytest.raises(UnsupportedError):
@@ -93,6 +101,7 @@ def test_memory_mapping_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
 @every_backend
 def test_code_execution_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
     """Loading a crafted file runs its code exactly if the backend says that it can."""
+    skip_without_libraries(backend)
     marker, path = tmp_path / "marker", str(tmp_path / "artifact")
     backend.dump(backend.payload(_Marker(marker)), path)
     assert not marker.exists()
@@ -103,6 +112,7 @@ def test_code_execution_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
 @every_backend
 def test_carrying_code_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
     """A lambda travels inside the file exactly if the backend says so."""
+    skip_without_libraries(backend)
     path = str(tmp_path / "artifact")
     model = FunctionTransformer(lambda X: X + 1)
     if backend.claims.carries_code:

@@ -3,9 +3,7 @@
 import copy
 import faulthandler
 import os
-import resource
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,12 @@ from typing import Any
 import pytest
 from sklearn.pipeline import Pipeline
 
-from persistbench import backends, catalogue
+from persistbench import backends, catalogue, store
 from persistbench.backends.pickle import Pickle
 from persistbench.cells import Cell
 from persistbench.fitted import fit
-from persistbench.outcomes import Outcome
+from persistbench.outcomes import RUN, Outcome
+from persistbench.trials import sandbox
 
 SMALL = catalogue.get("small")
 
@@ -132,9 +131,9 @@ def test_neighbours_in_the_folder_are_left_alone() -> None:
     assert first.artifact.parent == second.artifact.parent
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="file-size limits are POSIX")
 def test_full_disk_fails_the_cell_and_leaves_nothing() -> None:
     """A disk that fills during dump is the machine's fault: failed, tried again, nothing left."""
+    resource = pytest.importorskip("resource", reason="file-size limits are POSIX")
     cell = Cell(catalogue.get("custom_function"), backends.get("pickle-0"))
     fit(cell.pipeline)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -149,3 +148,47 @@ def test_full_disk_fails_the_cell_and_leaves_nothing() -> None:
     assert not cell.artifact.exists()
     assert not list(cell.artifact.parent.glob(".new-*"))
     assert cell.examine().same
+
+
+def test_full_disk_while_fitting_is_tried_again() -> None:
+    """A disk that fills while a fitted pipeline is kept fails the cell, and only for now."""
+    resource = pytest.importorskip("resource", reason="file-size limits are POSIX")
+    cell = Cell(catalogue.get("lambda_function"), backends.get("cloudpickle"))
+    for file in (store.folder() / "fitted").glob("lambda_function.*"):
+        file.unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        verdict = cell.examine()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not verdict.refused
+    assert "File too large" in verdict.reason
+    assert cell.examine().same
+
+
+def test_failure_is_examined_once_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell that failed is not tried by every question again, but by the next run of asv."""
+    cell = Cell(SMALL, Planted(name="label"))
+    monkeypatch.setenv(RUN, "first")
+    verdict = cell.examine()
+    run = sandbox.run
+    monkeypatch.setattr(sandbox, "run", None)
+    assert Cell(SMALL, Planted(name="label")).examine() == verdict
+    monkeypatch.setattr(sandbox, "run", run)
+    monkeypatch.setenv(RUN, "second")
+    assert Cell(SMALL, Planted(name="label")).examine() == verdict
+
+
+@dataclass(frozen=True)
+class Careless(Planted):
+    """Takes any mmap_mode, as if it could map."""
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        return super().load(path)
+
+
+def test_map_is_not_tried_where_none_is_claimed() -> None:
+    """A backend that ignores mmap_mode is not called for a map that it does not claim."""
+    verdict = Cell(SMALL, Careless(name="nothing"), mapped=True).examine()
+    assert verdict.outcome is Outcome.UNSUPPORTED

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -86,6 +87,22 @@ def test_changed_regression_is_found(case: Case) -> None:
     assert verdict.outcome is Outcome.VALUES_DIFFER
     assert verdict.label_changes is not None
     assert verdict.label_changes > 0
+
+
+def test_whole_numbered_regression_has_no_classes(case: Case) -> None:
+    """Targets such as 151.0 look like classes, and are none if the estimator has no classes."""
+    y = np.round(case.X[:, 0] * 100)
+    model = RandomForestRegressor(n_estimators=3, random_state=0).fit(case.X, y)
+    original = reference(Case(model, case.X, y))
+    assert original.scores == {}
+    assert compare(original, copy.deepcopy(model)).same
+
+
+def test_parameter_that_ends_in_steps_is_no_list_of_steps() -> None:
+    """`sample_steps=2` of an estimator is a number."""
+    X = np.abs(np.random.default_rng(0).standard_normal((20, 3)))
+    model = AdditiveChi2Sampler(sample_steps=2).fit(X)
+    assert compare(reference(Case(model, X)), copy.deepcopy(model)).same
 
 
 def test_missing_values_are_equal_to_themselves() -> None:

@@ -37,11 +37,19 @@ def test_registering_writes_what_asv_reads(home: Path) -> None:
     assert (home / ".asv-machine.json").is_file()
 
 
+def test_other_file_system_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of a TMPDIR on another file system do not get the first one's name."""
+    first = machine.register()
+    monkeypatch.setattr(machine, "file_system", lambda path: "otherfs")
+    assert machine.register() != first
+    assert machine.register().endswith("otherfs")
+
+
 def test_machine_that_the_user_named_stays(home: Path) -> None:
     """A registered machine keeps the name that its owner gave it."""
     from asv.machine import Machine
 
     host = Machine.get_unique_machine_name()
-    mine = machine.describe() | {"machine": "my-desk"}
+    mine = machine.describe() | {"machine": "my-desk", "os": "Linux"}
     (home / ".asv-machine.json").write_text(json.dumps({host: mine, "version": 1}))
     assert machine.register() == "my-desk"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from persistbench import backends, catalogue, records
 from persistbench.cells import Cell
-from persistbench.outcomes import DESTINATION, Outcome, Verdict
+from persistbench.outcomes import DESTINATION, RUN, Outcome, Verdict
 
 CELL = Cell(catalogue.get("small"), backends.get("pickle-5"))
 REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
@@ -61,6 +61,20 @@ def test_nothing_is_written_unless_asv_saves(
     monkeypatch.chdir(tmp_path)
     records.keep(CELL, REFUSED)
     assert not list(tmp_path.iterdir())
+
+
+def test_failure_of_an_earlier_run_is_withdrawn(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A figure after a failure ends it; within one run a failure stays."""
+    monkeypatch.setenv(RUN, "first")
+    records.keep(CELL, Verdict(Outcome.ERROR_AT_DUMP, "full", machine_fault=True), "dump")
+    records.withdraw(CELL, "dump")
+    assert records.read(path)[0][-1]["status"] == "failed"
+    monkeypatch.setenv(RUN, "second")
+    records.withdraw(CELL, "dump")
+    records.withdraw(CELL, "load")
+    assert [record["status"] for record in records.read(path)[0]] == ["failed", "ok"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

@@ -45,6 +45,8 @@ class Extra(Backend):
     def dump(self, payload, path):
         if self.kind == "refusing":
             raise UnsupportedError("not on a Sunday")
+        if self.kind == "flaky" and path.endswith("artifact"):  # not when it is examined
+            raise OSError(28, "No space left on device")
         changed = copy.deepcopy(payload)
         if self.kind == "wrong":
             changed.classes_ = changed.classes_[::-1]
@@ -57,7 +59,7 @@ class Extra(Backend):
         with open(path, "rb") as file:
             return pickle.load(file)
 
-BACKENDS = (Extra("right"), Extra("wrong"), Extra("refusing"))
+BACKENDS = (Extra("right"), Extra("wrong"), Extra("refusing"), Extra("flaky"))
 '''
 
 
@@ -158,6 +160,17 @@ def test_refusals_are_results(suite: Path) -> None:
     found = outcomes(suite)
     assert found["extra", "extra-refusing", "load", ""]["reason"] == "not on a Sunday"
     assert found["lambda_function", "pickle-5", "load", ""]["outcome"] == "error-at-dump"
+
+
+def test_failure_of_the_timed_call_has_a_reason(suite: Path) -> None:
+    """A disk that fills while a dump is timed fails that figure, says why, and spares others."""
+    done = bench(suite, "-b", r"time_(dump|load)\('extra', 'extra-flaky'", "--quick")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert figures(suite, "dump.Dump.time_dump")["extra", "extra-flaky"] is None
+    assert figures(suite, "load.Load.time_load")["extra", "extra-flaky"] > 0
+    record = outcomes(suite)["extra", "extra-flaky", "load", "dump"]
+    assert (record["status"], record["outcome"]) == ("failed", "error-at-dump")
+    assert "No space left" in record["reason"]
 
 
 def test_raising_build_fails_its_cells_and_nothing_else(suite: Path) -> None:

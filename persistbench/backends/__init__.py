@@ -1,6 +1,5 @@
 """The backends, found by discovery: every file of this folder without a leading underscore."""
 
-import difflib
 import importlib
 import pkgutil
 import re
@@ -8,7 +7,7 @@ from functools import cache
 from types import ModuleType
 
 from persistbench.backends._base import Backend, Claims
-from persistbench.errors import UserError
+from persistbench.errors import UserError, unknown
 
 __all__ = ["Backend", "Claims", "discover", "get"]
 
@@ -59,13 +58,6 @@ def get(backend_id: str) -> Backend:
     if backend_id not in known:
         raise UserError(unknown("backend", backend_id, list(known)))
     return known[backend_id]
-
-
-def unknown(kind: str, name: str, known: list[str]) -> str:
-    """Return the sentence for a name that nobody knows."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"There is no {kind} {name!r}: {hint}`persistbench list` shows all of them."
 
 
 def _declared(module: ModuleType, file: str) -> tuple[Backend, ...]:

@@ -19,15 +19,14 @@ class Claims:
 
     Attributes:
         memory_maps: ``load(path, mmap_mode="r")`` maps the arrays of the file.
-        returns: what ``load`` gives back: the ``estimator``, only a ``predictor``, or
-            the ``bytes`` of the file.
+        returns: what ``load`` gives back: the ``estimator`` or the ``bytes`` of the file.
         executes_code: loading a crafted file can run any code, by design.
         carries_code: functions that cannot be imported (lambda, closure) travel
             inside the file.
     """
 
     memory_maps: bool = False
-    returns: Literal["estimator", "predictor", "bytes"] = "estimator"
+    returns: Literal["estimator", "bytes"] = "estimator"
     executes_code: bool = True
     carries_code: bool = False
 
@@ -63,6 +62,11 @@ class Backend(ABC):
     def install(self) -> str:
         """The command that installs what it requires; empty if it requires nothing."""
         return f"pip install {' '.join(self.requires)}" if self.requires else ""
+
+    @property
+    def why_not_mapped(self) -> str:
+        """The reason of the n/a in cells that ask for a memory map."""
+        return f"{self.id} has no memory mapping"
 
     def payload(self, estimator: Any) -> Any:
         """Return what ``dump`` is given; made before the timed call."""

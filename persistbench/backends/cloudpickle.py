@@ -15,22 +15,22 @@ class Cloudpickle(Backend):
     requires = ("cloudpickle",)
 
     @property
-    def id(self) -> str:  # noqa: D102  (the contract documents it)
+    def id(self) -> str:
         return "cloudpickle"
 
     @property
-    def claims(self) -> Claims:  # noqa: D102
+    def claims(self) -> Claims:
         return Claims(carries_code=True)
 
-    def dump(self, payload: Any, path: str) -> None:  # noqa: D102
+    def dump(self, payload: Any, path: str) -> None:
         import cloudpickle
 
         with open(path, "wb") as file:
             cloudpickle.dump(payload, file)
 
-    def load(self, path: str, mmap_mode: str | None = None) -> Any:  # noqa: D102
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if mmap_mode is not None:
-            raise UnsupportedError("cloudpickle has no memory mapping")
+            raise UnsupportedError(self.why_not_mapped)
         with open(path, "rb") as file:
             return pickle.load(file)
 

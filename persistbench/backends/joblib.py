@@ -14,19 +14,19 @@ class Joblib(Backend):
     requires = ("joblib",)
 
     @property
-    def id(self) -> str:  # noqa: D102  (the contract documents it)
+    def id(self) -> str:
         return "joblib"
 
     @property
-    def claims(self) -> Claims:  # noqa: D102
+    def claims(self) -> Claims:
         return Claims(memory_maps=True)
 
-    def dump(self, payload: Any, path: str) -> None:  # noqa: D102
+    def dump(self, payload: Any, path: str) -> None:
         import joblib
 
         joblib.dump(payload, path)
 
-    def load(self, path: str, mmap_mode: str | None = None) -> Any:  # noqa: D102
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
         import joblib
 
         return joblib.load(path, mmap_mode=mmap_mode)
@@ -42,20 +42,22 @@ class CompressedJoblib(Backend):
     requires: ClassVar[tuple[str, ...]] = ("joblib",)
 
     @property
-    def id(self) -> str:  # noqa: D102
+    def id(self) -> str:
         return f"joblib-{self.compressor}-{self.level}"
 
-    def dump(self, payload: Any, path: str) -> None:  # noqa: D102
+    @property
+    def why_not_mapped(self) -> str:
+        return f"a file compressed with {self.compressor} cannot be memory-mapped"
+
+    def dump(self, payload: Any, path: str) -> None:
         import joblib
 
         joblib.dump(payload, path, compress=(self.compressor, self.level))
 
-    def load(self, path: str, mmap_mode: str | None = None) -> Any:  # noqa: D102
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if mmap_mode is not None:
             # joblib itself warns and then reads the whole file into memory.
-            raise UnsupportedError(
-                f"a file compressed with {self.compressor} cannot be memory-mapped"
-            )
+            raise UnsupportedError(self.why_not_mapped)
         import joblib
 
         return joblib.load(path)

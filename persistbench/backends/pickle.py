@@ -19,16 +19,16 @@ class Pickle(Backend):
     protocol: int
 
     @property
-    def id(self) -> str:  # noqa: D102  (the contract documents it)
+    def id(self) -> str:
         return f"pickle-{self.protocol}"
 
-    def dump(self, payload: Any, path: str) -> None:  # noqa: D102
+    def dump(self, payload: Any, path: str) -> None:
         with open(path, "wb") as file:
             pickle.dump(payload, file, protocol=self.protocol)
 
-    def load(self, path: str, mmap_mode: str | None = None) -> Any:  # noqa: D102
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if mmap_mode is not None:
-            raise UnsupportedError("pickle has no memory mapping")
+            raise UnsupportedError(self.why_not_mapped)
         with open(path, "rb") as file:
             return pickle.load(file)
 

@@ -13,22 +13,22 @@ class Raw(Backend):
     """What no backend can beat with the same bytes: one write, one read, one map."""
 
     @property
-    def id(self) -> str:  # noqa: D102  (the contract documents it)
+    def id(self) -> str:
         return "raw"
 
     @property
-    def claims(self) -> Claims:  # noqa: D102
+    def claims(self) -> Claims:
         return Claims(memory_maps=True, returns="bytes", executes_code=False)
 
     def payload(self, estimator: Any) -> bytes:
         """Return the bytes that pickle-5 writes for this estimator."""
         return pickle.dumps(estimator, protocol=5)
 
-    def dump(self, payload: bytes, path: str) -> None:  # noqa: D102
+    def dump(self, payload: bytes, path: str) -> None:
         with open(path, "wb") as file:
             file.write(payload)
 
-    def load(self, path: str, mmap_mode: str | None = None) -> bytes | mmap.mmap:  # noqa: D102
+    def load(self, path: str, mmap_mode: str | None = None) -> bytes | mmap.mmap:
         with open(path, "rb") as file:
             if mmap_mode is not None:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

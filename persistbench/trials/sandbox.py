@@ -35,7 +35,7 @@ def run(function: Callable[..., Verdict], *arguments: Any, seconds: float) -> Ve
     finally:
         if timed_out or sys.exc_info()[0] is not None:
             child.kill()
-        child.join(seconds)
+        child.join(5)
         child.kill()  # it has answered, and may still hang at exit
         child.join()
         receiving.close()
