@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import asv.commands.run
+from asv.machine import Machine
 from asv.results import Results
 from asv.util import TIMEOUT_RETCODE, UserError
 
@@ -139,3 +140,18 @@ class SafeResults(Results):
 def setup() -> None:
     """Called by asv when it has imported this plugin."""
     asv.commands.run.Results = SafeResults
+    Machine.save = _save_machine
+
+
+_asv_save_machine = Machine.save
+
+
+def _save_machine(machine: Machine, results_dir: str) -> None:
+    """Say in a sentence what asv shows as a traceback: the first thing `asv run` writes."""
+    try:
+        _asv_save_machine(machine, results_dir)
+    except OSError as error:
+        raise UserError(
+            f"The results folder {results_dir} cannot be written to ({error.strerror}): "
+            "give yourself the right to, or make room."
+        ) from error

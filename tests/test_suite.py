@@ -216,6 +216,22 @@ def test_plain_asv_says_which_file_is_broken(suite: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_plain_asv_says_that_results_cannot_be_written(suite: Path) -> None:
+    """`asv run` names a results folder that it cannot write to, without a traceback."""
+    subprocess.run([sys.executable, "-m", "asv", "machine", "--yes"], cwd=suite, check=True)
+    (suite / "results").write_text("mine")
+    done = subprocess.run(
+        [sys.executable, "-m", "asv", "run", *EXISTING, "--quick"],
+        cwd=suite,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot be written to" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT to a process group is POSIX")
 def test_interrupted_run_keeps_finished_results(suite: Path) -> None:
     """Ctrl-C in the middle of `asv run` leaves every finished benchmark on disk."""
