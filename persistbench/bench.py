@@ -59,7 +59,11 @@ def run(
 
 def _asv(root: Path, *arguments: str) -> int:
     """Run asv; on Ctrl-C wait until it has put away its processes and folders."""
-    asv = subprocess.Popen([sys.executable, "-m", "asv", *arguments], cwd=root)  # noqa: S603
+    # asv looks for "pythonX.Y" on PATH: let it find this one first, not a shim of that name.
+    paths = [str(Path(sys.base_prefix, "bin")), os.environ.get("PATH", "")]
+    environment = {**os.environ, "PATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-m", "asv", *arguments]
+    asv = subprocess.Popen(command, cwd=root, env=environment)  # noqa: S603
     while True:
         try:
             return asv.wait()
