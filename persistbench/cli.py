@@ -2,7 +2,9 @@
 
 import json
 import sys
+from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +16,7 @@ from persistbench.backends import Backend
 from persistbench.catalogue import Pipeline
 from persistbench.errors import UserError
 from persistbench.fitted import BuildError, MissingLibraryError, fit
+from persistbench.report import figures, formats
 
 app = typer.Typer(
     help="How should I save this fitted pipeline? Answered with measurements.",
@@ -63,6 +66,39 @@ def bench_(
     """Run the suite and publish; other arguments go to `asv run`."""
     say = partial(print, flush=True)  # before what asv prints next
     raise typer.Exit(bench.run(context.args, pipeline or [], backend or [], say))
+
+
+class Format(StrEnum):
+    """How `show` prints."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+@app.command()
+def show(
+    pipeline: Annotated[str | None, typer.Option(help="Only this pipeline.")] = None,
+    question: Annotated[
+        str | None, typer.Option(help="Only this question: dump, load, size, map, ...")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """Show the figures in results/, ranked; `=` before a rank is a tie with the first."""
+    rows = figures.select(Path("results"), pipeline, question, warn=_warn)
+    if form is Format.CSV:
+        print(formats.to_csv(figure for _, figure in rows), end="")
+    elif form is Format.JSON:
+        print(formats.to_json(rows))
+    elif form is Format.MARKDOWN:
+        print(formats.to_markdown(rows))
+    else:
+        formats.print_table(rows, Console())
+
+
+def _warn(sentence: str) -> None:
+    print(f"persistbench: {sentence}", file=sys.stderr)
 
 
 def main() -> None:

@@ -55,6 +55,23 @@ def test_list_is_readable_in_a_narrow_terminal() -> None:
         assert name in text
 
 
+def test_show_prints_what_is_in_results() -> None:
+    """`show` reads the committed results: the floor, a first, and reasons where there is none."""
+    found = persistbench("show", "--pipeline", "forest", "--question", "map", "--format", "json")
+    rows = {row["backend"]: row for row in json.loads(found.stdout)}
+    assert rows["raw"]["rank"] == "floor"
+    assert rows["joblib"]["rank"] == "1"
+    assert rows["joblib"]["samples"] >= 3
+    assert rows["joblib-xz-3"]["status"] == "n/a"
+    assert "xz cannot be memory-mapped" in rows["joblib-xz-3"]["reason"]
+
+
+def test_show_names_what_there_is(tmp_path: Path) -> None:
+    """Without results, and for an unknown name, one sentence says what to do."""
+    assert "make bench" in one_sentence(persistbench("show", cwd=tmp_path))
+    assert "time_dump" not in one_sentence(persistbench("show", "--question", "nosuch"))
+
+
 @pytest.mark.parametrize("option", ["--pipeline", "--backend"])
 def test_unknown_name_is_refused_before_anything_runs(option: str) -> None:
     """A misspelt pipeline or backend gives one sentence and starts nothing."""

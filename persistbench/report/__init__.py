@@ -1,0 +1,1 @@
+"""Records to tables and pages: reads asv's results and the outcome records, nothing else."""
