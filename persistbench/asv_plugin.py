@@ -10,6 +10,7 @@ import ast
 import itertools
 import json
 import os
+import signal
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -36,6 +37,19 @@ _TABLES = (
     "_benchmark_version",
 )
 """The attributes of asv's Results that have an entry for each benchmark."""
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the block is done."""
+    pending: list[Any] = []
+    handler = signal.signal(signal.SIGINT, lambda *received: pending.append(received))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if pending and callable(handler):
+            handler(*pending[0])
 
 
 class SafeResults(Results):
@@ -74,7 +88,7 @@ class SafeResults(Results):
             self._record_silent(benchmark, failed, result.errcode)
         left = self._rounds_left.get(name, int(benchmark.get("rounds", 1)))
         self._rounds_left[name] = left - 1
-        with self._old_where_unfinished():
+        with _uninterrupted(), self._old_where_unfinished():
             self.save(self._folder)
 
     def save(self, result_dir: str) -> None:

@@ -88,7 +88,7 @@ def show(
     """Show the figures in results/, ranked; `=` before a rank is a tie with the first."""
     rows = figures.select(Path("results"), pipeline, question, warn=_warn)
     if form is Format.CSV:
-        print(formats.to_csv(figure for _, figure in rows), end="")
+        print(figures.to_csv(figure for _, figure in rows), end="")
     elif form is Format.JSON:
         print(formats.to_json(rows))
     elif form is Format.MARKDOWN:

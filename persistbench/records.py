@@ -11,17 +11,18 @@ import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from persistbench.cells import Cell
-from persistbench.machine import file_system
 from persistbench.outcomes import DESTINATION, RUN, Outcome, Verdict
 from persistbench.store import digest
+
+if TYPE_CHECKING:
+    from persistbench.cells import Cell  # which imports NumPy, and readers need none
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas")
 
 
-def keep(cell: Cell, verdict: Verdict, question: str = "") -> None:
+def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
     """Append a verdict to the record file of this run, unless it is already the last word.
 
     Args:
@@ -37,6 +38,8 @@ def keep(cell: Cell, verdict: Verdict, question: str = "") -> None:
         return
     path = Path(destination)
     place = _place(cell, question)
+    from persistbench.machine import file_system  # psutil is not everywhere that asv is
+
     files = file_system(Path(tempfile.gettempdir()))
     found = digest(cell.key, files, verdict.outcome, verdict.reason)
     if _last_word(path, place).get("found") == found:
@@ -68,7 +71,7 @@ def keep(cell: Cell, verdict: Verdict, question: str = "") -> None:
         file.write("\n" * cut_off + json.dumps(record) + "\n")
 
 
-def withdraw(cell: Cell, question: str) -> None:
+def withdraw(cell: "Cell", question: str) -> None:
     """Record that a failure of an earlier run, of this question alone, is over."""
     destination = os.environ.get(DESTINATION)
     if destination:
@@ -102,7 +105,7 @@ def status(verdict: Verdict) -> str:
     return "n/a" if verdict.refused else "failed"
 
 
-def _place(cell: Cell, question: str) -> str:
+def _place(cell: "Cell", question: str) -> str:
     access = "map" if cell.mapped else "load"
     return f"{cell.pipeline.name}/{cell.backend.id}/{access}/{question}"
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,23 @@ def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
             results.save(str(tmp_path))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert on_disk(tmp_path) == [1.0, 2.0]
+    assert not list(tmp_path.glob(".saving-*"))
+
+
+def test_interrupt_waits_until_results_are_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while results are being saved comes after they are, and leaves nothing behind."""
+    save = Results.save
+
+    def interrupted(self: Results, folder: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save(self, folder)
+
+    monkeypatch.setattr(Results, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        started(tmp_path).add_result(BENCHMARK, measured(1.0, 2.0))
     assert on_disk(tmp_path) == [1.0, 2.0]
     assert not list(tmp_path.glob(".saving-*"))
 

@@ -55,9 +55,16 @@ def test_list_is_readable_in_a_narrow_terminal() -> None:
         assert name in text
 
 
-def test_show_prints_what_is_in_results() -> None:
+def test_show_prints_what_is_in_results(tmp_path: Path) -> None:
     """`show` reads the committed results: the floor, a first, and reasons where there is none."""
-    found = persistbench("show", "--pipeline", "forest", "--question", "map", "--format", "json")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "results"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    only = ("--pipeline", "forest", "--question", "map")
+    found = persistbench("show", *only, "--format", "json", cwd=tmp_path)
     rows = {row["backend"]: row for row in json.loads(found.stdout)}
     assert rows["raw"]["rank"] == "floor"
     assert rows["joblib"]["rank"] == "1"

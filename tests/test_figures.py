@@ -14,8 +14,8 @@ from asv.results import Results
 from asv.runner import BenchmarkResult
 from asv.util import write_json
 
-from persistbench.report.figures import COLUMNS, Figure, collect, ranked
-from persistbench.report.formats import human, to_csv, to_json, to_markdown
+from persistbench.report.figures import COLUMNS, Figure, collect, ranked, to_csv
+from persistbench.report.formats import human, to_json, to_markdown
 
 PARAMS = [["'small'", "'<script>'"], ["'pickle-5'", "'joblib'"]]
 NAMES = ("load.Load.time_load", "mmap.Map.time_map")

@@ -136,6 +136,8 @@ def test_dropped_in_files_are_measured_and_published(suite: Path) -> None:
     assert describe()["machine"] in done.stdout
     assert (suite / "html" / "index.html").is_file()
     assert "extra-right" in (suite / "html" / "index.json").read_text()
+    table = (suite / "html" / "figures.csv").read_text()
+    assert ",map,extra,extra-right,,seconds,,,0,n/a,unsupported: " in table
 
 
 def test_wrong_answer_gets_no_number_and_fails_the_run(suite: Path) -> None:

@@ -5,6 +5,8 @@ the rest is still shown.
 """
 
 import ast
+import csv
+import io
 import itertools
 import math
 from collections.abc import Callable, Iterable
@@ -153,6 +155,15 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
                 rank = f"{'=' if tie else ''}{next(places)}"
             found.append((rank, figure))
     return found
+
+
+def to_csv(figures: Iterable[Figure]) -> str:
+    """Return the tidy table as CSV with a header; an absent number is an empty field."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(astuple(figure) for figure in figures)
+    return text.getvalue()
 
 
 def _figures(

@@ -1,16 +1,14 @@
 """The ranked table as text: for a terminal, a spreadsheet, a program or a document."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from persistbench.report.figures import COLUMNS, Figure
+from persistbench.report.figures import Figure
 
 Ranked = Sequence[tuple[str, Figure]]
 
@@ -27,15 +25,6 @@ def human(value: float | None, unit: str) -> str:
     scales = _SCALES.get(unit, ((1.0, unit),))
     scale, name = next((s for s in scales if abs(value) >= s[0]), scales[-1])
     return f"{value / scale:.3g} {name}"
-
-
-def to_csv(figures: Iterable[Figure]) -> str:
-    """Return the tidy table as CSV with a header; an absent number is an empty field."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(astuple(figure) for figure in figures)
-    return text.getvalue()
 
 
 def to_json(rows: Ranked) -> str:
