@@ -2,8 +2,8 @@
 
 asv 0.6.6 writes its result file once, when everything has been measured, and in place:
 Ctrl-C in the last minute loses the whole run, and a full disk also loses the run before.
-Only asv and the standard library are imported here: asv may be installed anywhere.
-asv offers no hook for that, so its Results class is replaced in `asv run`.
+asv offers no hook for that, so its Results class is replaced in `asv run`. Only asv and the
+standard library are imported here: asv may be installed anywhere.
 """
 
 import ast

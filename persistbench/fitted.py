@@ -67,7 +67,8 @@ def fit(pipeline: Pipeline) -> Fitted:
     about, rows, estimator = (
         folder / f"{pipeline.name}.{pipeline.key}.{part}" for part in ("json", "rows", "pickle")
     )
-    if not (about.is_file() and (rows.is_file() or "failure" in about.read_text("utf-8"))):
+    facts = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
+    if not (facts.get("failure") or (facts and rows.is_file())):
         try:
             with store.replacing(about) as temporary:
                 facts = _build(pipeline, rows, estimator)
@@ -75,7 +76,6 @@ def fit(pipeline: Pipeline) -> Fitted:
         except (OSError, MemoryError) as error:  # the machine's fault: not kept, tried again
             raise BuildError(explain(error)) from error
         store.drop_others(folder, pipeline.name, pipeline.key)
-    facts = json.loads(about.read_text(encoding="utf-8"))
     if facts.get("missing_library"):
         raise MissingLibraryError(facts["failure"])
     if facts.get("failure"):

@@ -41,7 +41,10 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
     from persistbench.machine import file_system  # psutil is not everywhere that asv is
 
     files = file_system(Path(tempfile.gettempdir()))
-    found = digest(cell.key, files, verdict.outcome, verdict.reason)
+    # A failure is said again by every run; what is the same or refused, once for all.
+    run = os.environ.get(RUN, "")
+    said_by = run if status(verdict) == "failed" else ""
+    found = digest(cell.key, files, verdict.outcome, verdict.reason, said_by)
     if _last_word(path, place).get("found") == found:
         return
     record = {
@@ -59,7 +62,7 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
         "environment": os.environ.get("ASV_ENV_NAME", ""),
         "os": f"{platform.system()} {platform.release()}",
         "file_system": files,
-        "run": os.environ.get(RUN, ""),
+        "run": run,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "libraries": _versions({*LIBRARIES, *cell.backend.requires}),

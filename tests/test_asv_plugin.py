@@ -14,6 +14,7 @@ from asv.util import TIMEOUT_RETCODE, UserError
 from persistbench import records
 from persistbench.asv_plugin import SafeResults
 from persistbench.outcomes import DESTINATION, RUN
+from tests.conftest import file_size_limit
 
 NAME = "load.Load.time_load"
 BENCHMARK = {
@@ -109,16 +110,10 @@ def test_samples_are_kept_without_being_asked(tmp_path: Path) -> None:
 
 def test_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
     """Results that cannot be saved give one sentence; what was there is whole."""
-    resource = pytest.importorskip("resource", reason="file-size limits are POSIX")
     results = started(tmp_path)
     results.add_result(BENCHMARK, measured(1.0, 2.0))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    try:
-        with pytest.raises(UserError, match="cannot be saved"):
-            results.save(str(tmp_path))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with file_size_limit(100), pytest.raises(UserError, match="cannot be saved"):
+        results.save(str(tmp_path))
     assert on_disk(tmp_path) == [1.0, 2.0]
     assert not list(tmp_path.glob(".saving-*"))
 

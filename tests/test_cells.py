@@ -17,6 +17,7 @@ from persistbench.cells import Cell
 from persistbench.fitted import fit
 from persistbench.outcomes import RUN, Outcome
 from persistbench.trials import sandbox
+from tests.conftest import file_size_limit
 
 SMALL = catalogue.get("small")
 
@@ -133,15 +134,10 @@ def test_neighbours_in_the_folder_are_left_alone() -> None:
 
 def test_full_disk_fails_the_cell_and_leaves_nothing() -> None:
     """A disk that fills during dump is the machine's fault: failed, tried again, nothing left."""
-    resource = pytest.importorskip("resource", reason="file-size limits are POSIX")
     cell = Cell(catalogue.get("custom_function"), backends.get("pickle-0"))
     fit(cell.pipeline)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
-    try:
+    with file_size_limit(1_000):
         verdict = cell.examine()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert verdict.outcome is Outcome.ERROR_AT_DUMP
     assert "File too large" in verdict.reason
     assert not verdict.refused
@@ -152,16 +148,11 @@ def test_full_disk_fails_the_cell_and_leaves_nothing() -> None:
 
 def test_full_disk_while_fitting_is_tried_again() -> None:
     """A disk that fills while a fitted pipeline is kept fails the cell, and only for now."""
-    resource = pytest.importorskip("resource", reason="file-size limits are POSIX")
     cell = Cell(catalogue.get("lambda_function"), backends.get("cloudpickle"))
     for file in (store.folder() / "fitted").glob("lambda_function.*"):
         file.unlink()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    try:
+    with file_size_limit(100):
         verdict = cell.examine()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not verdict.refused
     assert "File too large" in verdict.reason
     assert cell.examine().same

@@ -45,6 +45,14 @@ def test_same_finding_is_recorded_once(path: Path) -> None:
     assert len(records.read(path)[0]) == 2
 
 
+def test_failure_is_said_again_by_every_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell that fails in two runs has a record of each, and one in each."""
+    for run in ("first", "first", "second"):
+        monkeypatch.setenv(RUN, run)
+        records.keep(CELL, Verdict(Outcome.LABELS_DIFFER, "3 of 5"))
+    assert [record["run"] for record in records.read(path)[0]] == ["first", "second"]
+
+
 def test_last_word_wins(path: Path) -> None:
     """A finding that comes back after another one is recorded again."""
     for verdict in (REFUSED, Verdict(Outcome.SAME), REFUSED):
