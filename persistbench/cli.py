@@ -86,7 +86,7 @@ def show(
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:
     """Show the figures in results/, ranked; `=` before a rank is a tie with the first."""
-    rows = figures.select(Path("results"), pipeline, question, warn=_warn)
+    rows = formats.select(Path("results"), pipeline, question, warn=_warn)
     if form is Format.CSV:
         print(figures.to_csv(figure for _, figure in rows), end="")
     elif form is Format.JSON:

@@ -14,7 +14,8 @@ from asv.results import Results
 from asv.runner import BenchmarkResult
 from asv.util import write_json
 
-from persistbench.report.figures import COLUMNS, Figure, collect, ranked, to_csv
+from persistbench.report.compare import ranked
+from persistbench.report.figures import COLUMNS, Figure, collect, to_csv
 from persistbench.report.formats import human, to_json, to_markdown
 
 PARAMS = [["'small'", "'<script>'"], ["'pickle-5'", "'joblib'"]]
@@ -78,9 +79,9 @@ def test_every_cell_has_a_row_with_its_status(results: Path) -> None:
     record(
         path, pipeline="<script>", backend="pickle-5", status="failed", outcome="crash", reason=""
     )
-    figures, warnings = collect(results)
-    found = cells(figures)
-    assert not warnings
+    table = collect(results)
+    found = cells(table.figures)
+    assert not table.warnings
     assert found["small", "pickle-5"].value == 0.5
     assert found["small", "pickle-5"].samples == 3
     refused = found["small", "joblib"]
@@ -95,7 +96,7 @@ def test_question_has_a_reason_of_its_own(results: Path) -> None:
     record(path, pipeline="small", backend="pickle-5", access="map", reason="no map")
     record(path, pipeline="small", backend="pickle-5", access="load", reason="not asked")
     record(path, pipeline="small", backend="joblib", access="map", question="map", reason="its own")
-    found = cells(collect(results)[0])
+    found = cells(collect(results).figures)
     assert found["small", "pickle-5"].reason == "unsupported: no map"
     assert found["small", "joblib"].reason == "unsupported: its own"
 
@@ -104,7 +105,7 @@ def test_newest_figure_of_a_cell_is_shown(results: Path) -> None:
     """A narrower run of a later commit replaces its own cells and leaves the others."""
     measured(results, [1.0, 2.0, 3.0, 4.0], started=1, commit="a")
     measured(results, [9.0, math.nan, math.nan, math.nan], started=2, commit="b")
-    found = cells(collect(results)[0])
+    found = cells(collect(results).figures)
     assert [found[place].value for place in sorted(found)] == [4.0, 3.0, 2.0, 9.0]
 
 
@@ -113,18 +114,18 @@ def test_foreign_and_cut_off_files_are_named(results: Path) -> None:
     good = measured(results, [1.0, 2.0, 3.0, 4.0])
     (results / "desk" / "cut.json").write_text(good.read_text()[:100])
     good.with_suffix(".outcomes.jsonl").write_text('{"pipeline"')
-    figures, warnings = collect(results)
-    assert len(figures) == 4
-    assert any("cut.json is left out" in warning for warning in warnings)
-    assert any("line 1" in warning for warning in warnings)
+    table = collect(results)
+    assert len(table.figures) == 4
+    assert any("cut.json is left out" in warning for warning in table.warnings)
+    assert any("line 1" in warning for warning in table.warnings)
 
 
 def test_older_version_of_a_benchmark_is_said(results: Path) -> None:
     """Figures of another version are not mixed with today's, and not silently dropped."""
     measured(results, [1.0, 2.0, 3.0, 4.0], version="0")
-    figures, warnings = collect(results)
-    assert not figures
-    assert "another version" in warnings[0]
+    table = collect(results)
+    assert not table.figures
+    assert "another version" in table.warnings[0]
 
 
 def figure(backend: str, value: float | None, low: float | None, high: float | None) -> Figure:
@@ -157,7 +158,7 @@ def test_machines_are_never_ranked_together() -> None:
 def test_interval_of_a_time_is_not_negative(results: Path) -> None:
     """No call takes less than nothing, whatever an interval of few samples says."""
     measured(results, [1e-3, 1.0, 2.0, 3.0])
-    assert all(row.low is not None and row.low >= 0 for row in collect(results)[0])
+    assert all(row.low is not None and row.low >= 0 for row in collect(results).figures)
 
 
 def test_csv_holds_the_columns_of_the_design() -> None:

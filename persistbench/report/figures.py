@@ -9,13 +9,14 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, fields
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from persistbench import records
-from persistbench.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -51,110 +52,96 @@ class Figure:
     reason: str
 
 
-FLOOR = "raw"
-"""The backend that has no format: what it takes, nobody can beat."""
+@dataclass(frozen=True)
+class Place:
+    """Where and with what figures were measured: rankings never cross its border.
 
-COLUMNS = tuple(field.name for field in fields(Figure))
+    Attributes:
+        machine: asv's name of the machine.
+        environment: asv's name of the environment.
+        facts: what is known of it, as pairs of a heading and a text.
+    """
+
+    machine: str
+    environment: str
+    facts: tuple[tuple[str, str], ...]
 
 
-def collect(results: Path) -> tuple[list[Figure], list[str]]:
-    """Return the newest figure of every cell, and one sentence for whatever was left out.
+@dataclass(frozen=True)
+class Table:
+    """All that the results folder holds.
+
+    Attributes:
+        figures: the newest figure or refusal of every cell.
+        places: the machines and environments that they come from.
+        warnings: one sentence for whatever was left out.
+        samples: the single calls behind a figure, in the order of the rounds; none for what
+            is not timed.
+    """
+
+    figures: list[Figure]
+    places: list[Place]
+    warnings: list[str]
+    samples: dict[Figure, list[float]] = field(default_factory=dict)
+
+    def cells(self, place: Place) -> dict[str, dict[str, dict[str, Figure]]]:
+        """Return the figures of one place by pipeline (alphabetically), backend, question."""
+        found: dict[str, dict[str, dict[str, Figure]]] = defaultdict(lambda: defaultdict(dict))
+        for figure in self.figures:
+            if (figure.machine, figure.environment) == (place.machine, place.environment):
+                found[figure.pipeline][figure.backend][figure.question] = figure
+        return dict(sorted(found.items()))
+
+
+COLUMNS = tuple(column.name for column in fields(Figure))
+
+
+def collect(results: Path) -> Table:
+    """Return the newest figure of every cell, where it comes from, and what was left out.
 
     Args:
         results: asv's results folder.
     """
     from asv.results import Results, iter_results_paths
-    from asv.util import UserError
 
     benchmarks = _benchmarks(results)
     warnings: list[str] = []
-    newest: dict[tuple[str, ...], tuple[int, Figure]] = {}
-    for folder, name, machine in iter_results_paths(str(results)):
+    newest: dict[tuple[str, ...], tuple[int, Figure, list[float]]] = {}
+    sources: dict[tuple[str, str], list[_Source]] = defaultdict(list)
+    for folder, name, machine in sorted(iter_results_paths(str(results))):
         path = Path(folder, name)
         try:
             result = Results.load(str(path), machine_name=machine)
-        except UserError as error:
+            keys = result.get_all_result_keys()
+        except Exception as error:  # what a foreign file makes asv raise is not foreseeable
             warnings.append(f"{path} is left out: {error}")
             continue
-        reasons, broken = _reasons(path.with_suffix(".outcomes.jsonl"))
+        found, broken = _records(path.with_suffix(".outcomes.jsonl"))
         warnings += broken
-        for key in result.get_all_result_keys():
+        reasons = {tuple(str(record.get(key)) for key in _REASON): record for record in found}
+        sources[result.params["machine"], result._env_name].append(_Source(result, found))
+        for key in keys:
             version = benchmarks.get(key, {}).get("version")
             if result.benchmark_version.get(key) != version:
                 warnings.append(
                     f"{path}: {key} was measured by another version of the benchmark "
-                    "and is left out; `asv run` measures it again."
+                    "and is left out; `make bench` measures it again."
                 )
                 continue
             started = result.started_at.get(key) or 0
-            for figure in _figures(result, key, benchmarks[key].get("unit", ""), reasons):
+            for figure, samples in _figures(result, key, benchmarks[key].get("unit", ""), reasons):
                 place = astuple(figure)[:5]
                 old = newest.get(place)
                 # A cell that a later, narrower run left out keeps what it had.
                 weaker = figure.status == "not run" or (old is not None and old[0] > started)
                 if old is not None and weaker and old[1].status != "not run":
                     continue
-                newest[place] = (started, figure)
-    return [figure for _, figure in newest.values()], warnings
-
-
-def select(
-    results: Path, pipeline: str | None, question: str | None, warn: Callable[[str], None]
-) -> list[tuple[str, Figure]]:
-    """Return the ranked figures of one pipeline, one question or all.
-
-    Args:
-        results: asv's results folder.
-        pipeline: its name, or None for all.
-        question: likewise.
-        warn: is called with a sentence for whatever was left out.
-
-    Raises:
-        UserError: there are no results, or none with these names.
-    """
-    figures, warnings = collect(results)
-    for sentence in warnings:
-        warn(sentence)
-    if not figures:
-        raise UserError(f"There are no figures in {results}: `make bench` measures them.")
-    for kind, name, known in (
-        ("pipeline", pipeline, {figure.pipeline for figure in figures}),
-        ("question", question, {figure.question for figure in figures}),
-    ):
-        if name is not None and name not in known:
-            raise UserError(
-                f"There are no figures of the {kind} {name!r}, only of {', '.join(sorted(known))}."
-            )
-    return ranked(
-        figure
-        for figure in figures
-        if pipeline in (None, figure.pipeline) and question in (None, figure.question)
-    )
-
-
-def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
-    """Return figures by question, pipeline and value, each with its rank.
-
-    The rank is its place among the backends of the same machine, environment, question and
-    pipeline; ``=`` before it says that its interval meets that of the first, so that the
-    order of the two is not known. ``floor`` is no contender. Without a figure the rank is
-    empty.
-    """
-    found: list[tuple[str, Figure]] = []
-    order = sorted(figures, key=lambda f: (astuple(f)[:4], f.value is None, f.value or 0.0))
-    for _, group in itertools.groupby(order, key=lambda f: astuple(f)[:4]):
-        places = itertools.count(1)
-        first: Figure | None = None
-        for figure in group:
-            rank = ""
-            if figure.value is not None and figure.backend == FLOOR:
-                rank = "floor"
-            elif figure.value is not None:
-                first = first or figure
-                tie = figure is not first and _meet(first, figure)
-                rank = f"{'=' if tie else ''}{next(places)}"
-            found.append((rank, figure))
-    return found
+                newest[place] = (started, figure, samples)
+    figures = [figure for _, figure, _ in newest.values()]
+    used = {(figure.machine, figure.environment) for figure in figures}
+    places = [Place(*key, _facts(found)) for key, found in sorted(sources.items()) if key in used]
+    timed = {figure: calls for _, figure, calls in newest.values() if calls}
+    return Table(figures, places, warnings, timed)
 
 
 def to_csv(figures: Iterable[Figure]) -> str:
@@ -166,21 +153,35 @@ def to_csv(figures: Iterable[Figure]) -> str:
     return text.getvalue()
 
 
+class _Source(NamedTuple):
+    """One result file of asv and the records beside it."""
+
+    result: Any
+    records: list[dict[str, Any]]
+
+
+_REASON = ("pipeline", "backend", "access", "question")
+"""What an outcome record concerns."""
+
+
 def _figures(
     result: Any, key: str, unit: str, reasons: dict[tuple[str, ...], Any]
-) -> Iterable[Figure]:
+) -> Iterable[tuple[Figure, list[float]]]:
+    """Yield the rows of one benchmark, each with its samples."""
     grid = result.get_result_params(key)
     question = key.split(".")[-1].split("_", 1)[1]
     values = result.get_result_value(key, grid)
     stats = result.get_result_stats(key, grid)
-    for names, value, stat in zip(itertools.product(*grid), values, stats, strict=True):
+    samples = result.get_result_samples(key, grid)
+    cells = zip(itertools.product(*grid), values, stats, samples, strict=True)
+    for names, value, stat, calls in cells:
         pipeline, backend = (ast.literal_eval(name) for name in names)
         status, reason = "ok", ""
         if value is None or math.isnan(value):
             record = _reason(reasons, pipeline, backend, question)
             status, reason = _explained(record, failed=value is None)
         found = stat or {}
-        yield Figure(
+        figure = Figure(
             result.params["machine"],
             result._env_name,
             question,
@@ -194,12 +195,7 @@ def _figures(
             status,
             reason,
         )
-
-
-def _meet(first: Figure, other: Figure) -> bool:
-    if first.high is None or other.low is None:  # a size or a count has no interval
-        return first.value == other.value
-    return other.low <= first.high
+        yield figure, list(calls or ()) if status == "ok" else []
 
 
 def _not_negative(low: float | None) -> float | None:
@@ -215,13 +211,9 @@ def _explained(record: dict[str, Any], failed: bool) -> tuple[str, str]:
     return ("failed" if failed else record["status"]), reason
 
 
-def _reasons(path: Path) -> tuple[dict[tuple[str, ...], Any], list[str]]:
-    """Return the newest record by pipeline, backend, access and question, and broken lines."""
-    if not path.is_file():
-        return {}, []
-    found, broken = records.read(path)
-    keys = ("pipeline", "backend", "access", "question")
-    return {tuple(record[key] for key in keys): record for record in found}, broken
+def _records(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the records beside a result file, oldest first, and what is broken in it."""
+    return records.read(path) if path.is_file() else ([], [])
 
 
 def _reason(found: dict[tuple[str, ...], Any], pipeline: str, backend: str, question: str) -> Any:
@@ -243,3 +235,36 @@ def _benchmarks(results: Path) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = load_json(path, api_version=Benchmarks.api_version)
     return found
+
+
+def _facts(sources: list[_Source]) -> tuple[tuple[str, str], ...]:
+    """Return what is known of a machine and environment, the newest word on each."""
+    newest = max(sources, key=lambda source: max(source.result.started_at.values(), default=0))
+    params = newest.result.params
+    started = [time for source in sources for time in source.result.started_at.values() if time]
+    record: dict[str, Any] = next((r for r in reversed(newest.records) if r.get("libraries")), {})
+    versions: dict[str, str] = {}
+    for source in sources:
+        for found in source.records:
+            versions |= found.get("libraries") or {}
+    facts = {
+        "processor": params.get("cpu") or "",
+        "memory": params.get("ram") or "",
+        "system": params.get("os") or record.get("os") or "",
+        "file system of the artifacts": record.get("file_system") or "",
+        "Python": record.get("python") or params.get("python") or "",
+        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+        "measured": " to ".join(dict.fromkeys(_day(time) for time in _ends(started))),
+        "commit of the suite": ", ".join(
+            dict.fromkeys(source.result.commit_hash[:8] for source in sources)
+        ),
+    }
+    return tuple((heading, text) for heading, text in facts.items() if text)
+
+
+def _ends(times: list[int]) -> list[int]:
+    return [min(times), max(times)] if times else []
+
+
+def _day(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).date().isoformat()

@@ -1,21 +1,60 @@
 """The ranked table as text: for a terminal, a spreadsheet, a program or a document."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from persistbench.report.figures import Figure
+from persistbench.errors import UserError
+from persistbench.report.compare import ranked
+from persistbench.report.figures import Figure, collect
 
 Ranked = Sequence[tuple[str, Figure]]
+
+HOW_TO_MEASURE = "`make bench` measures them."
 
 _SCALES = {
     "seconds": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
     "bytes": ((1e6, "MB"), (1e3, "kB"), (1.0, "B")),
 }
+
+
+def select(
+    results: Path, pipeline: str | None, question: str | None, warn: Callable[[str], None]
+) -> list[tuple[str, Figure]]:
+    """Return the ranked figures of one pipeline, one question or all.
+
+    Args:
+        results: asv's results folder.
+        pipeline: its name, or None for all.
+        question: likewise.
+        warn: is called with a sentence for whatever was left out.
+
+    Raises:
+        UserError: there are no results, or none with these names.
+    """
+    table = collect(results)
+    for sentence in table.warnings:
+        warn(sentence)
+    if not table.figures:
+        raise UserError(f"There are no figures in {results}: {HOW_TO_MEASURE}")
+    for kind, name, known in (
+        ("pipeline", pipeline, {figure.pipeline for figure in table.figures}),
+        ("question", question, {figure.question for figure in table.figures}),
+    ):
+        if name is not None and name not in known:
+            raise UserError(
+                f"There are no figures of the {kind} {name!r}, only of {', '.join(sorted(known))}."
+            )
+    return ranked(
+        figure
+        for figure in table.figures
+        if pipeline in (None, figure.pipeline) and question in (None, figure.question)
+    )
 
 
 def human(value: float | None, unit: str) -> str:
@@ -25,6 +64,30 @@ def human(value: float | None, unit: str) -> str:
     scales = _SCALES.get(unit, ((1.0, unit),))
     scale, name = next((s for s in scales if abs(value) >= s[0]), scales[-1])
     return f"{value / scale:.3g} {name}"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio with two significant digits; close to 1, with as many as tell it from 1."""
+    if ratio == 1:
+        return "1×"
+    if 0.95 < ratio < 1.05:
+        return f"{ratio:.2f}×"
+    rounded = float(f"{ratio:.2g}")
+    return f"{rounded:,.0f}×" if rounded >= 10 else f"{rounded:.2g}×"
+
+
+def interval(figure: Figure) -> str:
+    """Return the 99 % interval as it is read; empty where there is none."""
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"{human(figure.low, figure.unit)} to {human(figure.high, figure.unit)}"
+
+
+def with_interval(figure: Figure) -> str:
+    """Return a figure as it is read, with its interval and sample count if it has them."""
+    shown = human(figure.value, figure.unit)
+    ends = interval(figure)
+    return f"{shown} ({ends}, {figure.samples} samples)" if ends else shown
 
 
 def to_json(rows: Ranked) -> str:
@@ -59,16 +122,13 @@ _HEADINGS = ("question", "pipeline", "rank", "backend", "median", "99 % interval
 
 
 def _texts(rank: str, figure: Figure) -> tuple[str, ...]:
-    interval = ""
-    if figure.low is not None and figure.high is not None:
-        interval = f"{human(figure.low, figure.unit)} to {human(figure.high, figure.unit)}"
     return (
         figure.question,
         figure.pipeline,
         rank,
         figure.backend,
         human(figure.value, figure.unit) if figure.status == "ok" else figure.status,
-        interval,
+        interval(figure),
         str(figure.samples) if figure.samples else "",
         figure.reason,
     )

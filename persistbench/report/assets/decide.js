@@ -1,0 +1,126 @@
+// The ranking of the section Decide, from the figures of the page and the claims of the backends.
+// total() is Deployment.total() and ratio() is compare.ratio() of the Python package.
+"use strict";
+(() => {
+  const { backends: CLAIMS, floor: FLOOR } = JSON.parse(
+    document.getElementById("claims").textContent,
+  );
+  const element = (id) => document.getElementById(id);
+
+  function total(parts, loads, bandwidth) {
+    const transfer = bandwidth > 0 ? ((1 + loads) * parts.size.value) / bandwidth : 0;
+    const add = (end) => {
+      const of = (figure) => figure[end] ?? figure.value;
+      return of(parts.dump) + transfer + loads * of(parts.load);
+    };
+    return {
+      value: add("value"), low: add("low"), high: add("high"),
+      dump: parts.dump.value, transfer, loads: loads * parts.load.value,
+    };
+  }
+
+  function ratio(one, other) {
+    const below = Math.hypot(Math.log(one.value / one.low), Math.log(other.high / other.value));
+    const above = Math.hypot(Math.log(one.high / one.value), Math.log(other.value / other.low));
+    const value = one.value / other.value;
+    return { value, tie: value * Math.exp(-below) <= 1 && value * Math.exp(above) >= 1 };
+  }
+
+  function refusals(backend, figures, settings) {
+    const claims = CLAIMS[backend];
+    const found = [];
+    const load = settings.shared === "yes" ? "map_first_predict" : "load";
+    for (const question of new Set(["dump", "size", load])) {
+      const figure = figures.get(question);
+      if (figure?.status !== "ok") {
+        found.push(figure?.reason || `${question}: ${figure?.status ?? "not run"}`);
+        break;
+      }
+    }
+    if (!claims) found.push("what it claims is not known: its file is not in this checkout");
+    else {
+      if (settings.need === "estimator" && claims.returns !== "estimator")
+        found.push("gives back a predictor, not the estimator");
+      if (settings.trust === "no" && claims.executes_code)
+        found.push("opening the file runs whatever code is in it");
+      if (settings.custom === "yes" && !claims.carries_code)
+        found.push("saves functions and classes by name: who opens the file must be able to import them");
+    }
+    return found;
+  }
+
+  function decide(settings) {
+    const cells = new Map();
+    for (const row of persistbench.figures) {
+      if (row.place !== settings.place || row.pipeline !== settings.pipeline) continue;
+      if (row.backend === FLOOR) continue;
+      if (!cells.has(row.backend)) cells.set(row.backend, new Map());
+      cells.get(row.backend).set(row.question, row);
+    }
+    const number = (name, least) => Math.max(least, Number(settings[name]) || 0);
+    const loads = number("loads", 0) * number("workers", 1);
+    const load = settings.shared === "yes" ? "map_first_predict" : "load";
+    const ranking = [], out = new Map();
+    for (const [backend, figures] of cells) {
+      const reasons = refusals(backend, figures, settings);
+      if (reasons.length === 0) {
+        const parts = {
+          dump: figures.get("dump"), size: figures.get("size"), load: figures.get(load),
+        };
+        ranking.push({ backend, ...total(parts, loads, number("bandwidth", 0) * 1e6) });
+      }
+      for (const reason of reasons) out.set(reason, [...(out.get(reason) ?? []), backend]);
+    }
+    ranking.sort((a, b) => a.value - b.value || (a.backend < b.backend ? -1 : 1));
+    for (const row of ranking) row.ratio = ratio(row, ranking[0]);
+    return { ranking, out };
+  }
+
+  function time(seconds) {
+    const [scale, unit] = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"]].find(
+      ([least]) => seconds >= least) ?? [1e-6, "µs"];
+    return `${Number((seconds / scale).toPrecision(3))} ${unit}`;
+  }
+
+  function cell(row, tag, text) {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    row.append(made);
+    return made;
+  }
+
+  function show(settings) {
+    const { ranking, out } = decide(settings);
+    const body = element("ranking").querySelector("tbody");
+    body.replaceChildren();
+    ranking.forEach((found, index) => {
+      const row = body.insertRow();
+      row.dataset.backend = found.backend;
+      cell(row, "td", `${index && found.ratio.tie ? "=" : ""}${index + 1}`);
+      cell(row, "th", found.backend).scope = "row";
+      cell(row, "td", time(found.value)).dataset.seconds = found.value;
+      cell(row, "td", index ? `${Number(found.ratio.value.toPrecision(3))}×` : "1");
+      for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(found[part]));
+    });
+    element("ranking").hidden = ranking.length === 0;
+    const ties = ranking.slice(1).filter((found) => found.ratio.tie).map((found) => found.backend);
+    element("verdict").textContent = ranking.length === 0
+      ? `No backend measured here does that for ${settings.pipeline}.`
+      : `${ranking[0].backend}: ${time(ranking[0].value)}`
+        + (ties.length ? `, a tie with ${ties.join(", ")}.` : ", the lowest total.");
+    element("out-title").hidden = out.size === 0;
+    const list = element("out");
+    list.replaceChildren();
+    for (const [reason, names] of out) {
+      cell(list, "dt", names.join(", "));
+      cell(list, "dd", reason);
+    }
+    persistbench.draw("totals", "totals", ranking.flatMap((found) =>
+      ["dump", "transfer", "loads"].map((part, order) => ({
+        backend: found.backend, part, order, seconds: found[part], shown: time(found[part]),
+      }))));
+    element("link").href = persistbench.address("decide");
+  }
+
+  persistbench.follow(show);
+})();

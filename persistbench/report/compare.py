@@ -1,0 +1,106 @@
+"""Is one figure different from another? Ratios with their intervals, ties, fronts, ranks."""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+
+from persistbench.report.figures import Figure
+
+FLOOR = "raw"
+"""The backend that has no format: what it takes, nobody can beat."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One figure divided by another, with its 99 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def tie(self) -> bool:
+        """The interval holds 1: which of the two is smaller is not known."""
+        return self.low <= 1 <= self.high
+
+
+def ratio(one: Figure, other: Figure) -> Ratio:
+    """Return ``one / other``; both must have a value.
+
+    The interval is made of those of the two figures on a log scale by the MOVER method
+    (Zou and Donner 2008, Statistics in Medicine 27:1693): both were measured on their own,
+    so what a slower minute did to one of them is not taken out.
+    A figure without an interval (a size, a count) is exact.
+    """
+    a, b = one.value, other.value
+    if a is None or b is None:
+        raise ValueError("a ratio needs two figures")
+    if not a or not b:
+        value = 1.0 if a == b else math.inf if a else 0.0
+        return Ratio(value, value, value)
+    below = math.hypot(_log(a, one.low), _log(other.high, b))
+    above = math.hypot(_log(one.high, a), _log(b, other.low))
+    value = a / b
+    return Ratio(value, value * math.exp(-below), value * math.exp(above))
+
+
+def _log(larger: float | None, smaller: float | None) -> float:
+    """Return the distance of two ends on a log scale: 0 where an end is missing."""
+    if larger is None or smaller is None:
+        return 0.0
+    return math.log(larger / smaller) if smaller > 0 else math.inf
+
+
+def best(figures: Iterable[Figure]) -> Figure | None:
+    """Return the contender with the lowest value, or None if there is none."""
+    rivals = [figure for figure in figures if contends(figure)]
+    return min(rivals, key=lambda figure: figure.value or 0.0, default=None)
+
+
+def contends(figure: Figure) -> bool:
+    """Return whether a figure can be first: it has a value, and it is not the floor."""
+    return figure.value is not None and figure.backend != FLOOR
+
+
+def dominating(point: Sequence[Figure], others: Iterable[Sequence[Figure]]) -> list[str]:
+    """Return the backends that are nowhere worse than a point and somewhere better.
+
+    Args:
+        point: the figures of one backend, one for each axis.
+        others: the same of all backends.
+
+    Medians decide: the front that is drawn through them can be recalculated.
+    """
+    here = [figure.value or 0.0 for figure in point]
+    found = []
+    for other in others:
+        there = [figure.value or 0.0 for figure in other]
+        pairs = list(zip(there, here, strict=True))
+        if all(a <= b for a, b in pairs) and any(a < b for a, b in pairs):
+            found.append(other[0].backend)
+    return found
+
+
+def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
+    """Return figures by question, pipeline and value, each with its rank.
+
+    The rank is its place among the backends of the same machine, environment, question and
+    pipeline; ``=`` before it says that it is a tie with the first. ``floor`` is no
+    contender. Without a figure the rank is empty.
+    """
+    found: list[tuple[str, Figure]] = []
+    order = sorted(figures, key=lambda f: (astuple(f)[:4], f.value is None, f.value or 0.0))
+    for _, group in itertools.groupby(order, key=lambda f: astuple(f)[:4]):
+        places = itertools.count(1)
+        first: Figure | None = None
+        for figure in group:
+            rank = ""
+            if contends(figure):
+                first = first or figure
+                tie = figure is not first and ratio(figure, first).tie
+                rank = f"{'=' if tie else ''}{next(places)}"
+            elif figure.value is not None:
+                rank = "floor"
+            found.append((rank, figure))
+    return found

@@ -1,0 +1,97 @@
+"""The figures as the page holds them: once, for all charts and tables that show every cell."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import astuple
+from typing import Any
+
+from persistbench.report.compare import FLOOR, best, ratio
+from persistbench.report.figures import Figure, Table
+from persistbench.report.formats import human, interval
+
+BEST = "best"
+REFERENCES = {BEST: "the best of the row", "pickle-5": "pickle-5", FLOOR: "raw, the floor"}
+"""What a figure can be read against, and how that is called."""
+
+
+def rows(table: Table) -> list[dict[str, Any]]:
+    """Return a row for every figure or refusal, with its ratios to the references.
+
+    ``place`` is the index of the machine and environment; ``to_X`` is the ratio to the
+    reference X, ``to_X_low`` and ``to_X_high`` its 99 % interval; None where one of the two
+    has no figure.
+    """
+    found = []
+    for index, place in enumerate(table.places):
+        for cells in table.cells(place).values():
+            by_question: dict[str, list[Figure]] = defaultdict(list)
+            for figures in cells.values():
+                for question, figure in figures.items():
+                    by_question[question].append(figure)
+            for group in by_question.values():
+                found += [{"place": index, **row} for row in _compared(group)]
+    return found
+
+
+def samples(table: Table) -> list[list[float]]:
+    """Return the samples of each row of :func:`rows`, in the same order."""
+    calls = {astuple(figure)[:5]: found for figure, found in table.samples.items()}
+    keys = ("question", "pipeline", "backend")
+    found = []
+    for row in rows(table):
+        place = table.places[row["place"]]
+        own = calls.get((place.machine, place.environment, *(row[key] for key in keys)), [])
+        found.append([float(f"{call:.4g}") for call in own])
+    return found
+
+
+def columns(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return rows by column; a column of repeating texts is a list of words and their numbers.
+
+    A quarter of the bytes that a list of objects takes.
+    """
+    packed: dict[str, Any] = {}
+    for name in found[0] if found else ():
+        values = [row[name] for row in found]
+        if all(isinstance(value, str) for value in values):
+            words = list(dict.fromkeys(values))
+            numbers = {word: number for number, word in enumerate(words)}
+            packed[name] = {"words": words, "numbers": [numbers[value] for value in values]}
+        else:
+            packed[name] = values
+    return packed
+
+
+def _compared(group: list[Figure]) -> Iterable[dict[str, Any]]:
+    """Yield the rows of one question and pipeline."""
+    references = {figure.backend: figure for figure in group} | {BEST: best(group)}
+    for figure in sorted(group, key=lambda figure: figure.backend):
+        row = {
+            "question": figure.question,
+            "pipeline": figure.pipeline,
+            "backend": figure.backend,
+            "value": _short(figure.value, 7),
+            "low": _short(figure.low, 7),
+            "high": _short(figure.high, 7),
+            "unit": figure.unit,
+            "shown": human(figure.value, figure.unit),
+            "interval": interval(figure),
+            "samples": figure.samples,
+            "status": figure.status,
+            "reason": figure.reason,
+        }
+        for name in REFERENCES:
+            other = references.get(name)
+            whole = figure.value is not None and other is not None and other.value is not None
+            found = ratio(figure, other) if whole and other is not None else None
+            row[f"to_{name}"] = _short(found.value if found else None, 4)
+            row[f"to_{name}_low"] = _short(found.low if found else None, 4)
+            row[f"to_{name}_high"] = _short(found.high if found else None, 4)
+        yield row
+
+
+def _short(value: float | None, digits: int) -> float | None:
+    """Return a number with so many significant digits; None for what JSON does not know."""
+    if value is None or abs(value) == float("inf"):
+        return None
+    return float(f"{value:.{digits}g}")

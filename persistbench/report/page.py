@@ -1,0 +1,60 @@
+"""The page: one file with everything in it, so that it opens from a disk with no network."""
+
+import vl_convert
+from markupsafe import Markup
+
+from persistbench import catalogue
+from persistbench.report import charts, dataset, sections
+from persistbench.report.figures import Place, Table
+from persistbench.report.formats import HOW_TO_MEASURE
+from persistbench.report.templates import asset, fill
+
+
+def render(table: Table) -> str:
+    """Return the page's HTML; without figures it says which command makes them."""
+    shown = [(section, section.render(table)) for section in sections.discover()]
+    rows = dataset.rows(table)
+    return fill(
+        "page.html",
+        sections=[
+            (section.__name__.rpartition(".")[2], section.TITLE, html)
+            for section, html in shown
+            if html is not None and rows
+        ],
+        how_to_measure=HOW_TO_MEASURE,
+        warnings=table.warnings,
+        places=_places(table.places),
+        pipelines=_pipelines(table),
+        figures=dataset.columns(rows),
+        samples=dataset.samples(table),
+        themes={"light": charts.theme(dark=False), "dark": charts.theme(dark=True)},
+        style=asset("page.css"),
+        script=asset("page.js"),
+        vega=Markup(_vega().replace("</script", "<\\/script")),  # noqa: S704 (a library)
+    )
+
+
+def _vega() -> str:
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+
+
+def _places(places: list[Place]) -> list[tuple[str, str]]:
+    """Return the address and the name of each place: the machine, and what is special to it.
+
+    asv's name of an environment holds every pinned version; those that all share say nothing.
+    """
+    parts = [place.environment.split("-") for place in places]
+    shared = set(parts[0]).intersection(*parts) if parts else set()
+    found = []
+    for place, words in zip(places, parts, strict=True):
+        own = " ".join(word for word in words if word not in shared)
+        name = f"{place.machine}, {own}" if own else place.machine
+        found.append((f"{place.machine}/{place.environment}", name))
+    return found
+
+
+def _pipelines(table: Table) -> dict[str, str]:
+    """Return what each pipeline stresses; empty for one that is not in the catalogue."""
+    known = {name: pipeline.stresses for name, pipeline in catalogue.discover().items()}
+    usable = {f.pipeline for f in table.figures if f.value is not None}
+    return {name: known.get(name, "") for name in sorted(usable)}

@@ -1,0 +1,18 @@
+"""The parts of the page, one file each, found by discovery.
+
+A section's file defines ``ORDER`` (its place on the page), ``TITLE`` and
+``render(table)``, which returns its HTML, or None if the records it shows do not exist
+yet. It may define ``pictures(table)``: the charts that README and docs show, by name.
+The file's name is the section's address on the page.
+"""
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+
+def discover() -> Iterator[ModuleType]:
+    """Yield the sections in the order of the page."""
+    found = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    yield from sorted(found, key=lambda section: section.ORDER)

@@ -1,0 +1,62 @@
+"""Decide: the ranking for the reader's own way of working, and why each other backend is out."""
+
+from dataclasses import asdict
+from typing import Any
+
+import altair as alt
+from markupsafe import Markup
+
+from persistbench import backends
+from persistbench.report import charts
+from persistbench.report.compare import FLOOR
+from persistbench.report.figures import Table
+from persistbench.report.templates import asset, fill
+from persistbench.report.total import Deployment
+
+ORDER = 20
+TITLE = "Decide"
+
+
+def render(table: Table) -> Markup | None:
+    """Return the controls and an empty ranking, which decide.js fills from the figures."""
+    if not any(figure.question == "load" for figure in table.figures):
+        return None
+    claims = {id: asdict(backend.claims) for id, backend in backends.discover().items()}
+    return fill(
+        "decide.html",
+        deployment=Deployment(),
+        claims=claims,
+        floor=FLOOR,
+        chart=charts.interactive("totals", chart(), "Bar chart of the total cost by its parts."),
+        script=asset("decide.js"),
+    )
+
+
+def chart() -> Any:
+    """Return stacked bars of the data set ``totals``: backend, part, seconds, in order."""
+    parts = ["dump", "transfer", "loads"]
+    return (
+        alt.Chart(alt.NamedData("totals"))
+        .mark_bar()
+        .encode(
+            x=alt.X(
+                "seconds:Q",
+                title="total cost",
+                axis=alt.Axis(labelExpr=charts.TIME, tickCount=5, labelOverlap=True),
+            ),
+            y=alt.Y("backend:N", title=None, sort=None),
+            color=alt.Color(
+                "part:N",
+                title=None,
+                sort=parts,
+                scale=alt.Scale(domain=parts, range=list(charts.COLOURS[:3])),
+            ),
+            order="order:Q",
+            tooltip=[
+                alt.Tooltip("backend:N"),
+                alt.Tooltip("part:N"),
+                alt.Tooltip("shown:N", title="time"),
+            ],
+        )
+        .properties(width="container", height=alt.Step(18), autosize=charts.FIT)
+    )

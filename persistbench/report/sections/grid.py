@@ -1,0 +1,134 @@
+"""The grid: every cell of a question, relative to the best, to pickle-5 or to the floor."""
+
+from typing import Any
+
+import altair as alt
+from markupsafe import Markup
+
+from persistbench.report import charts, dataset
+from persistbench.report.figures import Table
+from persistbench.report.templates import fill
+
+ORDER = 40
+TITLE = "Grid"
+
+_SPAN = 5
+"""Colours end at 2 to this power: what is 32 times slower is as dark as what is 100 times."""
+
+
+def render(table: Table) -> Markup | None:
+    """Return the heat map; the page chooses place, question and reference."""
+    rows = dataset.rows(table)
+    if not rows:
+        return None
+    return fill(
+        "grid.html",
+        questions=questions(rows),
+        references=dataset.REFERENCES,
+        chart=charts.interactive("grid", chart(rows, alt.NamedData("figures")), _alt("a question")),
+    )
+
+
+def pictures(table: Table) -> dict[str, charts.Picture]:
+    """Return the heat maps of load and dump time and of the size, relative to the best."""
+    rows = [row for row in dataset.rows(table) if row["place"] == 0]
+    found = {}
+    for question in ("load", "dump", "size"):
+        own = [row for row in rows if row["question"] == question]
+        if own:
+            drawn = chart(own, alt.InlineData(values=own), question).properties(
+                title=f"{question}: times the best of the row (= is a tie with it)"
+            )
+            found[f"grid-{question}"] = charts.Picture(drawn, _alt(question))
+    return found
+
+
+def questions(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the questions that have figures, those that every reader asks first."""
+    first = ("load", "dump", "size")
+    found = {row["question"] for row in rows if row["value"] is not None}
+    return [q for q in first if q in found] + sorted(found - set(first))
+
+
+def chart(rows: list[dict[str, Any]], data: Any, question: str = "load") -> Any:
+    """Return the heat map with the parameters ``place``, ``question`` and ``relative``."""
+    backends = sorted({row["backend"] for row in rows})
+    across = alt.X(
+        "backend:N", title=None, axis=alt.Axis(orient="top", labelAngle=-60), sort=backends
+    )
+    base = (
+        alt.Chart(data)
+        .transform_filter("datum.place === place && datum.question === question")
+        .transform_calculate(
+            ratio="datum['to_' + relative]",
+            log="datum.ratio > 0 ? log(datum.ratio) / LN2 : null",
+            tie=(
+                "datum.ratio !== 1 && datum['to_' + relative + '_low'] <= 1"
+                " && datum['to_' + relative + '_high'] >= 1"
+            ),
+            relation=(
+                "!isValid(datum.ratio) ? ''"
+                " : (datum.tie ? 'a tie, ' : '') + format(datum.ratio, '.3~r') + '×'"
+            ),
+            cell=(
+                "datum.status === 'ok' ? (isValid(datum.ratio) ?"
+                " (datum.tie ? '=' : '') + format(datum.ratio,"
+                " datum.ratio !== 1 && abs(datum.ratio - 1) < 0.05 ? '.2f' : '.2~r') : datum.shown)"
+                " : datum.status === 'failed' ? '✗' : datum.status === 'n/a' ? 'n/a' : '·'"
+            ),
+            figure="datum.status === 'ok' ? datum.shown : datum.status",
+            spoken="datum.pipeline + ', ' + datum.backend + ': ' + datum.figure"
+            " + (datum.relation ? ', ' + datum.relation : '')",
+        )
+        .encode(x=across, y=alt.Y("pipeline:N", title=None))
+    )
+    tooltip = [
+        alt.Tooltip(f"{field}:N", title=title)
+        for field, title in {
+            "pipeline": "pipeline",
+            "backend": "backend",
+            "figure": "figure",
+            "interval": "99 % interval",
+            "samples": "samples",
+            "relation": "relative",
+            "reason": "reason",
+        }.items()
+    ]
+    colour = alt.Color(
+        "log:Q",
+        title="times the reference",
+        scale=alt.Scale(
+            scheme="blueorange", domain=[-_SPAN, _SPAN], domainMid=0, clamp=True, nice=False
+        ),
+        legend=alt.Legend(
+            values=[-_SPAN, -3, 0, 3, _SPAN],
+            labelExpr="(datum.value < 0 ? '1/' : '') + pow(2, abs(datum.value)) + '×'",
+            gradientLength=300,
+        ),
+    )
+    known = base.transform_filter("isValid(datum.log)")
+    unknown = base.transform_filter("!isValid(datum.log)")
+    layers = alt.layer(
+        known.mark_rect().encode(color=colour, tooltip=tooltip, description="spoken:N"),
+        unknown.mark_rect(opacity=0.12, color=charts.FLOOR_COLOUR).encode(
+            tooltip=tooltip, description="spoken:N"
+        ),
+        known.mark_text(fontSize=11).encode(
+            text="cell:N",
+            color=alt.condition("abs(datum.log) > 4.3", alt.value("white"), alt.value("black")),
+            tooltip=tooltip,
+        ),
+        unknown.mark_text(fontSize=10).encode(text="cell:N", tooltip=tooltip),
+    )
+    return layers.add_params(
+        alt.param(name="place", value=0),
+        alt.param(name="question", value=question),
+        alt.param(name="relative", value=dataset.BEST),
+    ).properties(width=alt.Step(38), height=alt.Step(25))
+
+
+def _alt(question: str) -> str:
+    return (
+        f"Heat map of {question}: a row for each pipeline, a column for each backend, "
+        "each cell as a multiple of the reference; ties, refusals and failures are marked."
+    )

@@ -1,0 +1,36 @@
+"""HTML is made by Jinja from the files in assets/: every text that goes in is escaped."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from persistbench.report.formats import human, times
+
+_FOLDER = Path(__file__).parent / "assets"
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"human": human, "times": times}
+    found.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
+    return found
+
+
+def fill(template: str, **values: Any) -> Markup:
+    """Return a template of assets/ with its values, escaped."""
+    return Markup(_environment().get_template(template).render(**values))  # noqa: S704 (escaped)
+
+
+def asset(name: str) -> Markup:
+    """Return a script or style sheet of ours as it is."""
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 (our own file)
