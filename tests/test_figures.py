@@ -4,67 +4,20 @@ import csv
 import io
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from asv.benchmarks import Benchmarks
-from asv.results import Results
-from asv.runner import BenchmarkResult
-from asv.util import write_json
 
 from persistbench.report.compare import ranked
 from persistbench.report.figures import COLUMNS, Figure, collect, to_csv
-from persistbench.report.formats import human, to_json, to_markdown
-
-PARAMS = [["'small'", "'<script>'"], ["'pickle-5'", "'joblib'"]]
-NAMES = ("load.Load.time_load", "mmap.Map.time_map")
+from persistbench.report.formats import human, times, to_json, to_markdown
+from tests._results import describe, figure, measured, record
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     """A results folder of one machine, with a description of two benchmarks."""
-    write_json(str(tmp_path / "desk" / "machine.json"), {"machine": "desk"}, 1)
-    described = {
-        name: {"name": name, "version": "1", "unit": "seconds", "params": PARAMS} for name in NAMES
-    }
-    write_json(Benchmarks.get_benchmark_file_path(str(tmp_path)), described, Benchmarks.api_version)
-    return tmp_path
-
-
-def measured(
-    folder: Path,
-    values: list[float | None],
-    *,
-    name: str = NAMES[0],
-    version: str = "1",
-    started: int = 1,
-    commit: str = "c",
-) -> Path:
-    """Store one benchmark as asv does; NaN is n/a and None a failure. Return the file."""
-    result = Results({"machine": "desk"}, {}, commit * 40, 0, "3.11", "env", {})
-    result.load_data(str(folder))
-    good = [v is not None and not math.isnan(v) for v in values]
-    round_ = BenchmarkResult(
-        [True if g else v for g, v in zip(good, values, strict=True)],
-        [[v * 0.99, v, v * 1.01] if g else None for g, v in zip(good, values, strict=True)],  # type: ignore[operator]
-        [1 if g else None for g in good],
-        0,
-        "",
-        None,
-    )
-    result.add_result({"name": name, "version": version, "params": PARAMS}, round_)
-    result._started_at[name] = started
-    result.save(str(folder))
-    return folder / result._filename
-
-
-def record(path: Path, **facts: Any) -> None:
-    """Append an outcome record beside a result file."""
-    line = {"access": "load", "question": "", "status": "n/a", "outcome": "unsupported"} | facts
-    with path.with_suffix(".outcomes.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    return describe(tmp_path)
 
 
 def cells(figures: list[Figure]) -> dict[tuple[str, str], Figure]:
@@ -103,8 +56,8 @@ def test_question_has_a_reason_of_its_own(results: Path) -> None:
 
 def test_newest_figure_of_a_cell_is_shown(results: Path) -> None:
     """A narrower run of a later commit replaces its own cells and leaves the others."""
-    measured(results, [1.0, 2.0, 3.0, 4.0], started=1, commit="a")
-    measured(results, [9.0, math.nan, math.nan, math.nan], started=2, commit="b")
+    measured(results, [1.0, 2.0, 3.0, 4.0], started=1, commit="a" * 40)
+    measured(results, [9.0, math.nan, math.nan, math.nan], started=2, commit="b" * 40)
     found = cells(collect(results).figures)
     assert [found[place].value for place in sorted(found)] == [4.0, 3.0, 2.0, 9.0]
 
@@ -126,33 +79,6 @@ def test_older_version_of_a_benchmark_is_said(results: Path) -> None:
     table = collect(results)
     assert not table.figures
     assert "another version" in table.warnings[0]
-
-
-def figure(backend: str, value: float | None, low: float | None, high: float | None) -> Figure:
-    """Return a row that differs from others in these only."""
-    status = "n/a" if value is None else "ok"
-    return Figure("m", "e", "load", "p", backend, value, "seconds", low, high, 3, status, "")
-
-
-def test_ranks_show_ties() -> None:
-    """A backend whose interval meets that of the first is shown as a tie with it."""
-    rows = [
-        figure("slow", 3.0, 2.9, 3.1),
-        figure("first", 1.0, 0.9, 1.2),
-        figure("close", 1.1, 1.0, 1.3),
-        figure("none", None, None, None),
-        figure("raw", 0.1, 0.1, 0.1),
-    ]
-    found = {row.backend: rank for rank, row in ranked(rows)}
-    assert found == {"raw": "floor", "first": "1", "close": "=2", "slow": "3", "none": ""}
-
-
-def test_machines_are_never_ranked_together() -> None:
-    """Each machine and environment has a first of its own."""
-    here = figure("a", 1.0, 0.9, 1.1)
-    there = replace(here, machine="other", value=2.0)
-    elsewhere = replace(here, environment="other", value=3.0)
-    assert [rank for rank, _ in ranked([here, there, elsewhere])] == ["1", "1", "1"]
 
 
 def test_interval_of_a_time_is_not_negative(results: Path) -> None:
@@ -195,3 +121,30 @@ def test_other_formats_hold_the_same_rows() -> None:
 def test_values_are_readable(value: float | None, unit: str, text: str) -> None:
     """Three significant digits and a unit that fits."""
     assert human(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (1, "1×"),
+        (1.003, "1.00×"),
+        (1.26, "1.3×"),
+        (0.052, "0.052×"),
+        (12.6, "13×"),
+        (2430, "2,400×"),
+    ],
+)
+def test_ratios_are_readable(ratio: float, text: str) -> None:
+    """Two significant digits, and one that is not 1 is not shown as 1 exactly."""
+    assert times(ratio) == text
+
+
+def test_samples_are_kept_in_order(results: Path) -> None:
+    """Every call behind a figure can be looked at; what was refused has none."""
+    measured(results, [1.0, math.nan, None, 2.0])
+    table = collect(results)
+    found = {(row.pipeline, row.backend): calls for row, calls in table.samples.items()}
+    assert found == {
+        ("small", "pickle-5"): [0.99, 1.0, 1.01],
+        ("<script>", "joblib"): [1.98, 2.0, 2.02],
+    }

@@ -78,7 +78,8 @@ def chart(rows: list[dict[str, Any]], data: Any, question: str = "load") -> Any:
             ),
             figure="datum.status === 'ok' ? datum.shown : datum.status",
             spoken="datum.pipeline + ', ' + datum.backend + ': ' + datum.figure"
-            " + (datum.relation ? ', ' + datum.relation : '')",
+            " + (datum.relation ? ', ' + datum.relation : '')"
+            " + (datum.reason ? ', ' + datum.reason : '')",
         )
         .encode(x=across, y=alt.Y("pipeline:N", title=None))
     )
@@ -113,12 +114,12 @@ def chart(rows: list[dict[str, Any]], data: Any, question: str = "load") -> Any:
         unknown.mark_rect(opacity=0.12, color=charts.FLOOR_COLOUR).encode(
             tooltip=tooltip, description="spoken:N"
         ),
-        known.mark_text(fontSize=11).encode(
+        known.mark_text(fontSize=11, aria=False).encode(
             text="cell:N",
             color=alt.condition("abs(datum.log) > 4.3", alt.value("white"), alt.value("black")),
             tooltip=tooltip,
         ),
-        unknown.mark_text(fontSize=10).encode(text="cell:N", tooltip=tooltip),
+        unknown.mark_text(fontSize=10, aria=False).encode(text="cell:N", tooltip=tooltip),
     )
     return layers.add_params(
         alt.param(name="place", value=0),

@@ -1,0 +1,99 @@
+"""Results folders as asv and the outcome records leave them, for tests of what reads them."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from asv.benchmarks import Benchmarks
+from asv.results import Results
+from asv.runner import BenchmarkResult
+from asv.util import write_json
+
+from persistbench.report.figures import Figure
+
+PIPELINES = ("small", "<script>")
+BACKENDS = ("pickle-5", "joblib")
+NAMES = ("load.Load.time_load", "mmap.Map.time_map")
+N_A = math.nan
+
+
+def figure(backend: str, value: float | None, low: float | None, high: float | None) -> Figure:
+    """Return a row that differs from others in these only."""
+    status = "n/a" if value is None else "ok"
+    return Figure("m", "e", "load", "p", backend, value, "seconds", low, high, 3, status, "")
+
+
+def params(
+    pipelines: Sequence[str] = PIPELINES, backends: Sequence[str] = BACKENDS
+) -> list[list[str]]:
+    """Return the parameters of a benchmark as asv stores them."""
+    return [[repr(name) for name in names] for names in (pipelines, backends)]
+
+
+def describe(
+    folder: Path,
+    names: Sequence[str] = NAMES,
+    *,
+    machines: Sequence[str] = ("desk",),
+    grid: list[list[str]] | None = None,
+) -> Path:
+    """Write asv's description of machines and benchmarks; return the folder."""
+    for machine in machines:
+        write_json(str(folder / machine / "machine.json"), {"machine": machine}, 1)
+    described = {
+        name: {
+            "name": name,
+            "version": "1",
+            "unit": "seconds" if ".time_" in name else "bytes",
+            "params": grid or params(),
+            "param_names": ["pipeline", "backend"],
+            "type": "time" if ".time_" in name else "track",
+            "code": "",
+        }
+        for name in names
+    }
+    write_json(Benchmarks.get_benchmark_file_path(str(folder)), described, Benchmarks.api_version)
+    return folder
+
+
+def measured(
+    folder: Path,
+    values: Sequence[float | None],
+    *,
+    name: str = NAMES[0],
+    version: str = "1",
+    started: int = 1,
+    commit: str = "c" * 40,
+    machine: str = "desk",
+    grid: list[list[str]] | None = None,
+) -> Path:
+    """Store one benchmark as asv does; NaN is n/a and None a failure. Return the file.
+
+    A time has three samples, 1 % below the value, at it and above it.
+    """
+    result = Results({"machine": machine}, {}, commit, 0, "3.11", "env", {})
+    result.load_data(str(folder))
+    timed = ".time_" in name
+    good = [timed and v is not None and not math.isnan(v) for v in values]
+    round_ = BenchmarkResult(
+        [True if g else v for g, v in zip(good, values, strict=True)],
+        [[v * 0.99, v, v * 1.01] if g else None for g, v in zip(good, values, strict=True)],  # type: ignore[operator]
+        [1 if g else None for g in good],
+        0,
+        "",
+        None,
+    )
+    described = {"name": name, "version": version, "params": grid or params()}
+    result.add_result(described, round_, record_samples=True)
+    result._started_at[name] = started
+    result.save(str(folder))
+    return folder / result._filename
+
+
+def record(path: Path, **facts: Any) -> None:
+    """Append an outcome record beside a result file."""
+    line = {"access": "load", "question": "", "status": "n/a", "outcome": "unsupported"} | facts
+    with path.with_suffix(".outcomes.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

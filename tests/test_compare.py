@@ -1,0 +1,87 @@
+"""Ratios carry intervals, ties are ties, and the front is where nobody is better."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from persistbench.report.compare import best, dominating, ranked, ratio
+from tests._results import figure
+
+
+def test_ranks_show_ties() -> None:
+    """A backend whose interval meets that of the first is shown as a tie with it."""
+    rows = [
+        figure("slow", 3.0, 2.9, 3.1),
+        figure("first", 1.0, 0.9, 1.2),
+        figure("close", 1.1, 1.0, 1.3),
+        figure("none", None, None, None),
+        figure("raw", 0.1, 0.1, 0.1),
+    ]
+    found = {row.backend: rank for rank, row in ranked(rows)}
+    assert found == {"raw": "floor", "first": "1", "close": "=2", "slow": "3", "none": ""}
+
+
+def test_machines_are_never_ranked_together() -> None:
+    """Each machine and environment has a first of its own."""
+    here = figure("a", 1.0, 0.9, 1.1)
+    there = replace(here, machine="other", value=2.0)
+    elsewhere = replace(here, environment="other", value=3.0)
+    assert [rank for rank, _ in ranked([here, there, elsewhere])] == ["1", "1", "1"]
+
+
+def test_ratio_has_an_interval_of_both() -> None:
+    """The ends of a ratio lie as far from it as those of its figures, on a log scale together."""
+    found = ratio(figure("a", 2.0, 2.0 / 1.1, 2.0 * 1.1), figure("b", 1.0, 1 / 1.1, 1.1))
+    distance = math.exp(math.sqrt(2) * math.log(1.1))
+    assert found.value == 2.0
+    assert found.low == pytest.approx(2 / distance)
+    assert found.high == pytest.approx(2 * distance)
+
+
+@pytest.mark.parametrize(("value", "tie"), [(1.0, True), (1.1, True), (1.2, False), (0.85, False)])
+def test_tie_is_a_ratio_whose_interval_holds_1(value: float, tie: bool) -> None:
+    """With intervals of 10 % each way, ratios up to 14 % from 1 are ties."""
+    a = figure("a", value, value / 1.1, value * 1.1)
+    assert ratio(a, figure("b", 1.0, 1 / 1.1, 1.1)).tie is tie
+
+
+def test_exact_figures_tie_only_if_they_are_equal() -> None:
+    """A size has no interval."""
+    one, other = figure("a", 100.0, None, None), figure("b", 101.0, None, None)
+    assert not ratio(one, other).tie
+    assert ratio(one, one).tie
+
+
+def test_interval_that_reaches_0_knows_nothing() -> None:
+    """Three samples may say that a time lies between 0 and anything: a ratio to it is a tie."""
+    assert ratio(figure("a", 3.0, 0.0, 6.0), figure("b", 1.0, 1.0, 1.0)).low == 0
+    assert ratio(figure("b", 1.0, 1.0, 1.0), figure("a", 3.0, 0.0, 6.0)).high == math.inf
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "value"), [(0.0, 0.0, 1.0), (1.0, 0.0, math.inf), (0.0, 1.0, 0.0)]
+)
+def test_counts_of_0_have_ratios(a: float, b: float, value: float) -> None:
+    """Two counts of 0 are equal."""
+    assert ratio(figure("a", a, None, None), figure("b", b, None, None)).value == value
+
+
+def test_floor_and_refusals_are_no_contenders() -> None:
+    """`raw` is never the best, nor is what has no figure."""
+    rows = [figure("raw", 0.1, 0.1, 0.1), figure("a", None, None, None), figure("b", 2.0, 2.0, 2.0)]
+    assert best(rows) is rows[2]
+    assert best(rows[:2]) is None
+
+
+def test_dominated_is_who_is_nowhere_better_and_somewhere_worse() -> None:
+    """An equal point does not dominate; one that is better on one axis and equal there does."""
+    point = (figure("p", 2.0, None, None), figure("p", 2.0, None, None))
+    others = {
+        "equal": (2.0, 2.0),
+        "smaller": (1.0, 2.0),
+        "both": (1.0, 1.0),
+        "trade": (1.0, 3.0),
+    }
+    rivals = [tuple(figure(name, v, None, None) for v in pair) for name, pair in others.items()]
+    assert dominating(point, rivals) == ["smaller", "both"]

@@ -1,0 +1,315 @@
+"""The page in a real browser: its numbers can be recalculated, and it asks nobody for anything."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from persistbench.report import page as report
+from persistbench.report.figures import collect, to_csv
+from tests._browser import chromium, ready, watched
+from tests._results import N_A, describe, measured, params, record
+
+NAME = "<script>document.title='taken'</script>"
+PIPELINES = ("forest", "small", NAME)
+BACKENDS = ("pickle-5", "pickle-4", "joblib", "joblib-zlib-3", "cloudpickle", "raw")
+GRID = params(PIPELINES, BACKENDS)
+MACHINES = ("desk", "<img src=x onerror=document.title='taken'>")
+
+DUMP = [0.010, 0.0101, 0.02, 0.3, 0.012, 0.004]
+LOAD = [0.008, 0.009, 0.03, 0.1, 0.0085, 0.003]
+SIZE = [20e6, 20.1e6, 21e6, 2e6, 20e6, 20e6]
+MAP = [N_A, N_A, 0.001, N_A, N_A, 0.0001]
+FIRST = [N_A, N_A, 0.05, N_A, N_A, N_A]
+
+
+def scaled(values: list[float], by: float) -> list[float]:
+    """Return the values of all pipelines; the last one has none but cloudpickle's."""
+    lonely = [v if backend == "cloudpickle" else N_A for v, backend in zip(values, BACKENDS)]  # noqa: B905
+    return [*(v * by for v in values), *(v * by / 1000 for v in values), *lonely]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of two machines, of which the second is twice as slow."""
+    folder = tmp_path_factory.mktemp("results")
+    questions = {
+        "dump.Dump.time_dump": DUMP,
+        "load.Load.time_load": LOAD,
+        "size.Size.track_size": SIZE,
+        "mmap.Map.time_map": MAP,
+        "mmap.MapFirst.time_map_first_predict": FIRST,
+        "mmap.LoadFirst.time_load_first_predict": [v * 2 for v in LOAD],
+    }
+    describe(folder, tuple(questions), machines=MACHINES, grid=GRID)
+    for number, machine in enumerate(MACHINES, start=1):
+        for name, values in questions.items():
+            path = measured(folder, scaled(values, number), name=name, machine=machine, grid=GRID)
+        for backend in BACKENDS:
+            record(path, pipeline=NAME, backend=backend, reason="<b>no</b> <script>x</script>")
+            if backend not in ("joblib", "raw"):
+                for pipeline in PIPELINES:
+                    facts = {"pipeline": pipeline, "backend": backend, "access": "map"}
+                    record(path, **facts, reason=f"{backend} has no memory mapping")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page and the table that it was made from."""
+    folder = tmp_path_factory.mktemp("site")
+    table = collect(results)
+    (folder / "index.html").write_text(report.render(table), encoding="utf-8")
+    (folder / "figures.csv").write_text(to_csv(table.figures), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh tab."""
+    found = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield found
+    found.close()
+
+
+def address(site: Path) -> str:
+    """Return a link to the page that shows one pipeline."""
+    return (site / "index.html").as_uri() + "#place=desk/env&pipeline=forest"
+
+
+def ranking(page: Page) -> list[tuple[str, float]]:
+    """Return what the section Decide shows: backends and their totals, best first."""
+    rows = page.locator("#ranking tbody tr").all()
+    return [
+        (
+            str(row.get_attribute("data-backend")),
+            float(str(row.locator("[data-seconds]").get_attribute("data-seconds"))),
+        )
+        for row in rows
+    ]
+
+
+def cells(page: Page) -> list[str]:
+    """Return what the grid says of each of its cells."""
+    page.wait_for_timeout(100)  # charts are drawn after the event
+    found = page.locator("[data-chart=grid] svg.marks .mark-rect path[aria-label]").all()
+    return [str(cell.get_attribute("aria-label")) for cell in found]
+
+
+def recalculated(
+    site: Path,
+    *,
+    machine: str = "desk",
+    pipeline: str = "forest",
+    load: str = "load",
+    **work: float,
+) -> list[tuple[str, float]]:
+    """Return the ranking by total cost, calculated from figures.csv alone."""
+    found: dict[str, dict[str, float]] = {}
+    with (site / "figures.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if (row["machine"], row["pipeline"]) == (machine, pipeline) and row["status"] == "ok":
+                found.setdefault(row["backend"], {})[row["question"]] = float(row["value"])
+    loads = work.get("loads", 10) * work.get("workers", 1)
+    bandwidth = work.get("bandwidth", 125) * 1e6
+    totals = []
+    for backend, figures in found.items():
+        if backend == "raw" or not {"dump", "size", load} <= figures.keys():
+            continue
+        transfer = figures["size"] / bandwidth if bandwidth else 0
+        totals.append((backend, figures["dump"] + transfer + loads * (transfer + figures[load])))
+    return sorted(totals, key=lambda pair: pair[1])
+
+
+def close(shown: list[tuple[str, float]], expected: list[tuple[str, float]]) -> bool:
+    """Return whether two rankings are the same."""
+    return [name for name, _ in shown] == [name for name, _ in expected] and all(
+        value == pytest.approx(other, rel=1e-6)
+        for (_, value), (_, other) in zip(shown, expected, strict=True)
+    )
+
+
+def test_page_opens_from_a_disk_without_a_network(page: Page, site: Path) -> None:
+    """No request leaves the file, and nothing is said in the console."""
+    watch = watched(page)
+    ready(page, address(site))
+    page.wait_for_selector("#figures tbody tr")
+    assert watch.requests == [(site / "index.html").as_uri()]
+    assert not watch.errors
+    for section in ("answer", "decide", "tradeoffs", "grid", "mapping", "evidence"):
+        assert page.locator(f"section#{section} h2").is_visible()
+    drawn = page.locator(".canvas svg.marks").count()
+    assert drawn == page.locator("[data-chart]").count() >= 5
+
+
+def test_page_is_small_enough(site: Path) -> None:
+    """With all its libraries inside it is under 4 MB."""
+    assert (site / "index.html").stat().st_size < 4e6
+
+
+def test_ranking_is_the_one_of_the_table(page: Page, site: Path) -> None:
+    """Before and after every control is moved, the page ranks as the table says."""
+    ready(page, address(site))
+    assert close(ranking(page), recalculated(site))
+    work: dict[str, float] = {}
+    for control, value in (("loads", 1000), ("bandwidth", 10), ("workers", 4), ("bandwidth", 0)):
+        page.fill(f"[data-setting={control}]", str(value))
+        work[control] = value
+        assert close(ranking(page), recalculated(site, **work))
+    page.select_option("[data-setting=pipeline]", "small")
+    assert close(ranking(page), recalculated(site, pipeline="small", **work))
+    page.select_option("[data-setting=place]", f"{MACHINES[1]}/env")
+    expected = recalculated(site, machine=MACHINES[1], pipeline="small", **work)
+    assert close(ranking(page), expected)
+
+
+def test_questions_put_backends_out_with_a_reason(page: Page, site: Path) -> None:
+    """Each of the four questions says of every backend that it puts out why."""
+    ready(page, address(site))
+
+    def out() -> dict[str, str]:
+        names = page.locator("#out dt").all_inner_texts()
+        reasons = page.locator("#out dd").all_inner_texts()
+        pairs = zip(names, reasons, strict=True)
+        return {name: reason for group, reason in pairs for name in group.split(", ")}
+
+    assert out() == {}
+    page.select_option("[data-setting=shared]", "yes")
+    assert close(ranking(page), recalculated(site, load="map_first_predict"))
+    assert "pickle-5 has no memory mapping" in out()["pickle-5"]
+    page.select_option("[data-setting=shared]", "no")
+    page.select_option("[data-setting=custom]", "yes")
+    assert [name for name, _ in ranking(page)] == ["cloudpickle"]
+    assert "by name" in out()["joblib"]
+    page.select_option("[data-setting=custom]", "no")
+    page.select_option("[data-setting=trust]", "no")
+    assert ranking(page) == []
+    assert "No backend measured here" in page.inner_text("#verdict")
+    assert out().keys() == set(BACKENDS) - {"raw"}
+    assert all("runs whatever code" in reason for reason in out().values())
+
+
+def test_ties_are_shown_as_ties(page: Page, site: Path) -> None:
+    """Figures 1 % apart with intervals of 1 % and more are a tie in ranking, grid and answer."""
+    ready(page, address(site) + "&bandwidth=0&loads=0")
+    ranks = page.locator("#ranking tbody td:first-child").all_inner_texts()
+    assert ranks[:2] == ["1", "=2"]
+    page.select_option("[data-setting=question]", "dump")
+    page.wait_for_timeout(100)
+    assert "=1.01" in page.locator("[data-chart=grid] svg.marks text").all_text_contents()
+    row = page.locator("#answer div:visible tr", has=page.locator("th", has_text="forest"))
+    assert "tie with" in row.locator("[data-heading='fastest dump']").inner_text()
+
+
+def test_link_reopens_the_same_view(page: Page, site: Path, browser: Browser) -> None:
+    """The settings live in the address, those of the controls and those of the charts."""
+    ready(page, address(site))
+    page.select_option("[data-setting=pipeline]", NAME)
+    page.select_option("[data-setting=place]", f"{MACHINES[1]}/env")
+    page.select_option("[data-setting=relative]", "raw")
+    page.fill("[data-setting=loads]", "77")
+    link = page.locator("#link").evaluate("a => a.href")
+    other = ready(browser.new_page(), link)
+    values = "c => c.map(e => [e.dataset.setting, e.value])"
+    shown = [tab.eval_on_selector_all("[data-setting]", values) for tab in (page, other)]
+    assert shown[0] == shown[1]
+    assert dict(shown[1])["loads"] == "77"
+    assert ranking(other) == ranking(page)
+    assert cells(other) == cells(page) != []
+    assert page.url.split("#")[1] == link.split("#")[1].removeprefix("decide&")
+    other.close()
+
+
+def test_link_to_what_is_not_there_says_so(page: Page, site: Path) -> None:
+    """A pipeline of other results or a nonsense number is named, and the rest is shown."""
+    ready(page, address(site) + "&pipeline=other&loads=-3&workers=2&%=1")
+    notice = page.inner_text("#notice")
+    assert "pipeline=other" in notice
+    assert "loads=-3" in notice
+    assert page.input_value("[data-setting=workers]") == "2"
+    assert close(ranking(page), recalculated(site, workers=2))
+
+
+def test_names_from_outside_are_text(page: Page, site: Path) -> None:
+    """HTML in names of pipelines and machines and in exceptions is shown, never obeyed."""
+    watch = watched(page)
+    ready(page, (site / "index.html").as_uri() + f"#pipeline={NAME}")
+    page.select_option("[data-setting=place]", f"{MACHINES[1]}/env")
+    page.locator("#filters select").nth(1).select_option(NAME)
+    assert "<b>no</b> <script>" in page.inner_text("#figures tbody")
+    page.locator("[data-chart=grid] svg.marks .mark-text text", has_text="n/a").first.hover()
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert NAME in page.inner_text("#vg-tooltip-element")
+    assert "how should I" in page.title()
+    assert not watch.errors
+
+
+def test_machines_are_never_mixed(page: Page, site: Path) -> None:
+    """Whatever section is looked at, only figures of the chosen machine are on it."""
+    ready(page, address(site))
+    places = page.eval_on_selector_all("[data-setting=place] option", "o => o.map(e => e.value)")
+    for place, address_of_place in enumerate(places):
+        load = "8 ms" if address_of_place == "desk/env" else "16 ms"
+        page.select_option("[data-setting=place]", address_of_place)
+        for part in page.locator("[data-place]").all():
+            assert part.is_visible() == (part.get_attribute("data-place") == str(place))
+        page.locator("#filters select").nth(0).select_option("load")
+        page.locator("#filters select").nth(1).select_option("forest")
+        first = page.locator("#figures tbody tr", has_text="pickle-5").first.inner_text()
+        assert f"\t{load}\t" in first
+        assert len(cells(page)) == len(PIPELINES) * len(BACKENDS)
+        assert f"forest, pickle-5: {load}" in " ".join(cells(page))
+
+
+@pytest.mark.parametrize("width", [380, 800, 1280])
+def test_page_fits_its_window(browser: Browser, site: Path, width: int) -> None:
+    """At no width must the whole page be scrolled sideways, in light and in dark."""
+    for scheme in ("light", "dark"):
+        tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+        ready(tab, address(site))
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.close()
+
+
+def test_controls_are_reached_by_the_keyboard(page: Page, site: Path) -> None:
+    """Tab reaches every control and every scrollable chart in the order of the page."""
+    ready(page, address(site))
+    reached: list[Any] = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.dataset.setting ?? ''"))
+    names = page.eval_on_selector_all("[data-setting]", "c => c.map(e => e.dataset.setting)")
+    assert [name for name in dict.fromkeys(reached) if name] == names
+
+
+def test_no_figures_is_one_sentence(page: Page, tmp_path: Path) -> None:
+    """Before the first run the page says which command makes figures, and nothing else."""
+    path = tmp_path / "index.html"
+    path.write_text(report.render(collect(tmp_path)), encoding="utf-8")
+    watch = watched(page)
+    page.goto(path.as_uri())
+    assert page.inner_text("main") == "There are no figures yet: `make bench` measures them."
+    assert not watch.errors
+
+
+def test_section_without_records_is_not_shown(page: Page, tmp_path: Path) -> None:
+    """Results without memory maps have no section about them."""
+    describe(tmp_path, ("load.Load.time_load",), grid=GRID)
+    measured(tmp_path, scaled(LOAD, 1), grid=GRID)
+    path = tmp_path / "index.html"
+    path.write_text(report.render(collect(tmp_path)), encoding="utf-8")
+    ready(page, path.as_uri())
+    shown = page.eval_on_selector_all("section", "s => s.map(e => e.id)")
+    assert "mapping" not in shown
+    assert "tradeoffs" not in shown
+    assert "grid" in shown
