@@ -1,15 +1,19 @@
-# Two commands: `make bench` measures and publishes, `make test` checks the code.
+# `make bench` measures and publishes, `make test` checks the code, `make pictures` writes
+# what README and docs show.
 # ARGS goes to `persistbench bench` and from there to `asv run`:
 #   make bench ARGS="-b time_load --quick"
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: bench test lint types unit clean
+.PHONY: bench test pictures lint types unit clean
 
 bench: .venv/installed
 	@$(BIN)/persistbench bench $(ARGS)
 
 test: lint types unit
+
+pictures: .venv/installed
+	$(BIN)/persistbench pictures docs/pictures
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -97,6 +97,21 @@ def show(
         formats.print_table(rows, Console())
 
 
+@app.command()
+def pictures(
+    folder: Annotated[Path, typer.Argument(help="Where the SVG and PNG files go.")],
+) -> None:
+    """Write the charts of the page as SVG and PNG, from the figures in results/."""
+    try:
+        from persistbench.report.pictures import write
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f'{error.name} is not installed: `pip install "persistbench[report]"`.'
+        ) from error
+    for path in write(Path("results"), folder):
+        print(path)
+
+
 def _warn(sentence: str) -> None:
     print(f"persistbench: {sentence}", file=sys.stderr)
 

@@ -60,6 +60,14 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
 
 
+def publish(path: Path, content: str | bytes) -> None:
+    """Write a file that everybody may read, such as a page, whole or not at all."""
+    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+        temporary.chmod(0o644)
+
+
 @contextmanager
 def draft(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; what is still there afterwards is removed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 import vl_convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from persistbench import store
 from persistbench.report.compare import FLOOR
@@ -119,8 +119,8 @@ def save(picture: Picture, folder: Path, name: str) -> list[Path]:
     spec["config"] = theme(dark=False) | {"font": "DejaVu Sans, sans-serif", "background": "white"}
     text = json.dumps(spec)
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-    with store.replacing(svg) as temporary:
-        temporary.write_text(vl_convert.vegalite_to_svg(text), encoding="utf-8")
-    with store.replacing(png) as temporary:
-        temporary.write_bytes(vl_convert.vegalite_to_png(text, scale=2))
+    drawn = vl_convert.vegalite_to_svg(text)
+    named = f'<svg role="img" aria-label="{escape(picture.alt)}" '
+    store.publish(svg, drawn.replace("<svg ", named, 1))
+    store.publish(png, vl_convert.vegalite_to_png(text, scale=1.5))
     return [svg, png]

@@ -46,11 +46,11 @@ class ComparisonPage(OutputPublisher):
         table = figures.collect(Path(conf.results_dir))
         for sentence in table.warnings:
             log.warning(sentence)
-        _write(site / "figures.csv", figures.to_csv(table.figures))
+        store.publish(site / "figures.csv", figures.to_csv(table.figures))
         try:
             from persistbench.report import page
 
-            _write(site / "index.html", page.render(table))
+            store.publish(site / "index.html", page.render(table))
             _install_history(site)
         except ModuleNotFoundError as error:
             log.error(
@@ -59,18 +59,12 @@ class ComparisonPage(OutputPublisher):
             )
 
 
-def _write(path: Path, text: str) -> None:
-    with store.replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.chmod(0o644)  # a web server may be another user
-
-
 def _install_history(site: Path) -> None:
     """Put asv-tachyon's files beside asv's data; its page gets our name and a way back."""
     with as_file(files("asv_tachyon") / "static") as static:
         shutil.copytree(static, site, dirs_exist_ok=True, ignore=lambda *_: {"index.html"})
         text = (static / "index.html").read_text(encoding="utf-8")
-    _write(site / HISTORY, text.replace("</body>", f"{_LINK}</body>"))
+    store.publish(site / HISTORY, text.replace("</body>", f"{_LINK}</body>"))
 
 
 def setup() -> None:

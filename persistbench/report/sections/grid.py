@@ -30,17 +30,14 @@ def render(table: Table) -> Markup | None:
 
 
 def pictures(table: Table) -> dict[str, charts.Picture]:
-    """Return the heat maps of load and dump time and of the size, relative to the best."""
-    rows = [row for row in dataset.rows(table) if row["place"] == 0]
-    found = {}
-    for question in ("load", "dump", "size"):
-        own = [row for row in rows if row["question"] == question]
-        if own:
-            drawn = chart(own, alt.InlineData(values=own), question).properties(
-                title=f"{question}: times the best of the row (= is a tie with it)"
-            )
-            found[f"grid-{question}"] = charts.Picture(drawn, _alt(question))
-    return found
+    """Return the heat map of the time to load, relative to the best."""
+    rows = [r for r in dataset.rows(table) if (r["place"], r["question"]) == (0, "load")]
+    if not rows:
+        return {}
+    drawn = chart(rows, alt.InlineData(values=rows)).properties(
+        title="time to load, as a multiple of the best of the row (= is a tie with it)"
+    )
+    return {"grid-load": charts.Picture(drawn, _alt("load"))}
 
 
 def questions(rows: list[dict[str, Any]]) -> list[str]:

@@ -32,11 +32,11 @@ def render(table: Table) -> Markup | None:
 
 
 def pictures(table: Table) -> dict[str, charts.Picture]:
-    """Return the chart of the pipeline whose load takes longest."""
-    rows = [row for row in points(table) if row["place"] == 0]
-    if not rows:
+    """Return the chart of the pipeline where mapping saves most of the load."""
+    compared = _compared(table, 0) if table.places else []
+    if not compared:
         return {}
-    pipeline = max(rows, key=lambda row: row["value"] * (row["step"] == "open"))["pipeline"]
+    pipeline = min(compared, key=lambda row: row["steps"]["open"][2].value)["pipeline"]
     drawn = chart(table, pipeline, width=640).properties(
         title=f"{pipeline}: load and memory map, step by step"
     )
