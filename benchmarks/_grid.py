@@ -5,9 +5,10 @@ import gc
 import importlib
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from persistbench import backends, catalogue, records, store
+from persistbench import backends, catalogue, pairs, records, store
 from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError, UserError
 from persistbench.outcomes import Outcome, Verdict, of_exception
@@ -41,14 +42,9 @@ class CellFailedError(Exception):
     """The cell has no figure because it failed; asv then exits with 2."""
 
 
-def timer():
-    """Return the wall time in seconds, with the garbage collector on.
-
-    timeit, under asv, switches the collector off; production has it on. The last thing
-    that timeit does before the timed call is to ask its timer.
-    """
-    gc.enable()
-    return time.perf_counter()
+def in_turn(question):
+    """Return the references of a question that every backend answers."""
+    return (("pickle-5", question, "pickle-5"), ("raw", question, "raw"))
 
 
 class Grid:
@@ -61,7 +57,7 @@ class Grid:
     param_names = ("pipeline", "backend")
     # With a version given, asv hashes nothing: raise it whenever what is timed changes, in a
     # question's own method or elsewhere (this file, backends/_base.py).
-    version = "1"
+    version = "2"
     timeout = 1800
     # Three processes; in each one warm-up call at least, then up to 30 calls in 0.2 s.
     # A call slower than that is not warmed up: its first call is its only sample.
@@ -69,27 +65,32 @@ class Grid:
     repeat = (1, 30, 0.2)
     warmup_time = 0.02
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
-    timer = staticmethod(timer)
 
     mapped = False
     stage = Outcome.ERROR_AT_LOAD  # what it is called if the timed call itself fails
 
     cell = None
     loaded = used = None
+    started = None
+    twins = ()
 
     def setup(self, pipeline, backend):
-        """Called by asv before every single call: only the first one does any work."""
-        # What the last call returned is freed here, outside the timed call.
-        self.loaded = self.used = None
-        if self.cell is not None:
-            return
+        """Called by asv before every single call: only the first one makes anything."""
+        if self.cell is None:
+            self.examine(pipeline, backend)
+        # The references are called in turn with what is timed: what the machine does to
+        # both cancels in their ratio.
+        self.turns = [twin.turn() for twin in self.twins]
+
+    def examine(self, pipeline, backend):
+        """Find out whether the cell is right, and make it ready; once in a process."""
         cell = Cell(catalogue.get(pipeline), backends.get(backend), mapped=self.mapped)
         verdict = cell.examine()
         records.keep(cell, verdict)
         self.admit(cell, verdict)
-        self.backend = cell.backend
         try:
-            self.prepare(cell)
+            self.take(cell)
+            self.twins = self.make_twins(cell)
         except UnsupportedError as error:
             refusal = Verdict(Outcome.UNSUPPORTED, str(error))
             records.keep(cell, refusal, self.question)
@@ -99,9 +100,65 @@ class Grid:
             raise
         records.withdraw(cell, self.question)
         self.cell = cell
+        key = (self.question, pipeline, backend)
+        self.recorder = pairs.Recorder(key, [twin.name for twin in self.twins])
+
+    def take(self, cell):
+        """Become the one that measures this cell."""
+        self.backend = cell.backend
+        self.prepare(cell)
+        method = getattr(self, self.method)
+        self.call = partial(method, cell.pipeline.name, cell.backend.id)
+
+    def make_twins(self, cell):
+        """Return what is called in turn with the timed call, ready to be called."""
+        twins = []
+        for name, question, backend_id in self.references(cell):
+            other = Cell(cell.pipeline, backends.get(backend_id), mapped=question.mapped)
+            if other.examine().same:
+                twin = question()
+                twin.name = name
+                twin.take(other)
+                twin.turn()  # memory is touched before anything counts
+                twins.append(twin)
+        return twins
+
+    def references(self, cell):
+        """Return the name, the question's class and the backend of each reference."""
+        return ()
+
+    def turn(self):
+        """Make one call and return its wall time in seconds."""
+        gc.enable()
+        start = time.perf_counter()
+        self.call()
+        wall = time.perf_counter() - start
+        self.reset()
+        return wall
+
+    def reset(self):
+        """Undo what the last call left: it is freed here, outside the timed call."""
+        self.loaded = self.used = None
+
+    def timer(self):
+        """Return the wall time in seconds; timeit asks before and after the timed call.
+
+        timeit, under asv, switches the garbage collector off; production has it on.
+        """
+        if self.started is None:
+            gc.enable()
+            self.started_cpu = time.process_time()
+            self.started = time.perf_counter()
+            return self.started
+        ended = time.perf_counter()
+        cpu = time.process_time() - self.started_cpu
+        self.recorder.add(ended - self.started, cpu, self.turns)
+        self.started = None
+        return ended
 
     def teardown(self, pipeline, backend):
         """Called by asv after every call; it keeps no error text, so the reason is kept here."""
+        self.reset()
         error = sys.exc_info()[1]
         if error is not None and self.cell is not None:
             records.keep(self.cell, of_exception(self.stage, error), self.question)
@@ -127,5 +184,9 @@ class Grid:
     @property
     def question(self):
         """The name of the question: that of the method without ``time_`` or ``track_``."""
-        method = next(name for name in dir(type(self)) if name.startswith(("time_", "track_")))
-        return method.split("_", 1)[1]
+        return self.method.split("_", 1)[1]
+
+    @property
+    def method(self):
+        """The name of the question's method."""
+        return next(name for name in dir(type(self)) if name.startswith(("time_", "track_")))

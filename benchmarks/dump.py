@@ -1,21 +1,30 @@
 """How long does saving take? To the page cache: no backend calls fsync, none is added."""
 
+from functools import cache
 from pathlib import Path
 
-from benchmarks._grid import Grid
+from benchmarks._grid import Grid, in_turn
 from persistbench.outcomes import Outcome
+
+
+@cache
+def _estimator(fitted):
+    """Return the estimator, once for all that are called in turn: they dump the same object."""
+    return fitted.load_estimator()
 
 
 class Dump(Grid):
     stage = Outcome.ERROR_AT_DUMP
 
     def prepare(self, cell):
-        self.payload = cell.backend.payload(cell.fitted.load_estimator())
+        self.payload = cell.backend.payload(_estimator(cell.fitted))
         # asv's working directory: new, empty, in the same TMPDIR as all artifacts.
         self.path = str(Path("artifact").absolute())
 
-    def teardown(self, pipeline, backend):
-        super().teardown(pipeline, backend)
+    def references(self, cell):
+        return in_turn(Dump)
+
+    def reset(self):
         # Before every call: each one writes a new file, as a user does.
         Path("artifact").unlink(missing_ok=True)
 

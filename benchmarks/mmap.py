@@ -14,6 +14,7 @@ Use is ``predict`` of the held-out rows, or ``transform`` where nothing is predi
 from operator import methodcaller
 
 from benchmarks._grid import Grid
+from benchmarks.load import Load as _Load
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome
 
@@ -54,12 +55,18 @@ class LoadSteady(_SteadyUse):
 class Map(Grid):
     mapped = True
 
+    def references(self, cell):
+        return (("load", _Load, cell.backend.id),)
+
     def time_map(self, pipeline, backend):
         self.loaded = self.backend.load(self.path, "r")
 
 
 class MapFirst(_Use):
     mapped = True
+
+    def references(self, cell):
+        return (("load", LoadFirst, cell.backend.id),)
 
     def time_map_first_predict(self, pipeline, backend):
         self.loaded = self.backend.load(self.path, "r")
@@ -68,6 +75,9 @@ class MapFirst(_Use):
 
 class MapSteady(_SteadyUse):
     mapped = True
+
+    def references(self, cell):
+        return (("load", LoadSteady, cell.backend.id),)
 
     def time_map_steady_predict(self, pipeline, backend):
         self.used = self.use(self.steady)

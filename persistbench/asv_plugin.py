@@ -7,9 +7,11 @@ standard library are imported here: asv may be installed anywhere.
 """
 
 import ast
+import atexit
 import itertools
 import json
 import os
+import shutil
 import signal
 import tempfile
 from collections import defaultdict
@@ -24,6 +26,7 @@ from asv.machine import Machine
 from asv.results import Results
 from asv.util import TIMEOUT_RETCODE, UserError
 
+from persistbench import pairs
 from persistbench.outcomes import DESTINATION, RUN
 
 _TABLES = (
@@ -68,6 +71,13 @@ class SafeResults(Results):
         file = Path(result_dir, self._filename).resolve()
         os.environ[DESTINATION] = str(file.with_suffix(".outcomes.jsonl"))
         os.environ[RUN] = datetime.now(UTC).isoformat()
+        # And these their calls in turn, which add_result gathers.
+        self._rows = tempfile.mkdtemp(prefix="persistbench-rows-")
+        atexit.register(shutil.rmtree, self._rows, ignore_errors=True)
+        os.environ[pairs.FOLDER] = self._rows
+        self._pairs_path = file.with_suffix(".pairs.jsonl")
+        self._pairs, _ = pairs.read(self._pairs_path)
+        self._new_pairs: dict[str, dict[pairs.Key, pairs.Pairs]] = {}
 
     def add_result(self, benchmark: Any, result: Any, **kwargs: Any) -> None:
         """Called after every round of a benchmark."""
@@ -86,10 +96,24 @@ class SafeResults(Results):
         super().add_result(benchmark, result, **{**kwargs, "record_samples": True})
         if failed:
             self._record_silent(benchmark, failed, result.errcode)
+        self._gather(benchmark, bool(kwargs.get("append_samples")))
         left = self._rounds_left.get(name, int(benchmark.get("rounds", 1)))
         self._rounds_left[name] = left - 1
         with _uninterrupted(), self._old_where_unfinished():
             self.save(self._folder)
+            if self._rounds_left[name] == 0 and self._new_pairs[name]:
+                self._pairs |= self._new_pairs[name]
+                pairs.write(self._pairs_path, self._pairs.values())
+
+    def _gather(self, benchmark: Any, append: bool) -> None:
+        """Collect the calls in turn of a round; a benchmark's are written when all are there."""
+        name = benchmark["name"]
+        first = name not in self._new_pairs
+        found = self._new_pairs.setdefault(name, {})
+        for new in pairs.gather(Path(self._rows), benchmark["version"]):
+            # asv appends every round but the first; if that one, too, the reader asked for it.
+            old = found.get(new.key) or (self._pairs.get(new.key) if first and append else None)
+            found[new.key] = pairs.merged(old, new)
 
     def save(self, result_dir: str) -> None:
         """Replace the file of this run."""

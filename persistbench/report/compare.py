@@ -2,10 +2,15 @@
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
+from persistbench.intervals import SAME, LogRatio
 from persistbench.report.figures import Figure
+
+REFERENCE = "pickle-5"
+"""What every backend is called in turn with."""
 
 FLOOR = "raw"
 """The backend that has no format: what it takes, nobody can beat."""
@@ -28,11 +33,33 @@ class Ratio:
 def ratio(one: Figure, other: Figure) -> Ratio:
     """Return ``one / other``; both must have a value.
 
-    The interval is made of those of the two figures on a log scale by the MOVER method
-    (Zou and Donner 2008, Statistics in Medicine 27:1693): both were measured on their own,
-    so what a slower minute did to one of them is not taken out.
+    If both were called in turn, or each in turn with the same reference, the ratio is that of
+    the calls in turn (see `persistbench.intervals`). Otherwise the interval is made of those of
+    the two figures on a log scale by the MOVER method (Zou and Donner 2008, Statistics in
+    Medicine 27:1693), and what a slower minute did to one of them is not taken out.
     A figure without an interval (a size, a count) is exact.
     """
+    paired = _paired(one, other)
+    return Ratio(*paired.interval()) if paired else _separate(one, other)
+
+
+def _paired(one: Figure, other: Figure) -> LogRatio | None:
+    """Return the ratio of calls in turn, if there were any."""
+    if one.question != other.question:
+        same = (one.pipeline, one.backend) == (other.pipeline, other.backend)
+        return one.paired.get(other.question.partition("_")[0]) if same else None
+    if one.backend == other.backend:
+        return SAME if one.paired else None
+    if other.backend in one.paired:
+        return one.paired[other.backend]
+    if one.backend in other.paired:
+        return other.paired[one.backend].inverse()
+    for reference in one.paired.keys() & other.paired.keys() & {REFERENCE}:
+        return one.paired[reference].minus(other.paired[reference])
+    return None
+
+
+def _separate(one: Figure, other: Figure) -> Ratio:
     a, b = one.value, other.value
     if a is None or b is None:
         raise ValueError("a ratio needs two figures")
@@ -53,9 +80,27 @@ def _log(larger: float | None, smaller: float | None) -> float:
 
 
 def best(figures: Iterable[Figure]) -> Figure | None:
-    """Return the contender with the lowest value, or None if there is none."""
-    rivals = [figure for figure in figures if contends(figure)]
-    return min(rivals, key=lambda figure: figure.value or 0.0, default=None)
+    """Return the contender that comes first, or None if there is none."""
+    return next(iter(in_order(figure for figure in figures if contends(figure))), None)
+
+
+def in_order(figures: Iterable[Figure]) -> list[Figure]:
+    """Return figures of one row from the lowest to the highest; those without a value last.
+
+    Where all were called in turn with the same reference, their ratios to it decide.
+    """
+    found = list(figures)
+    valued = [figure for figure in found if figure.value is not None]
+    turns = all(REFERENCE in figure.paired for figure in valued)
+
+    def place(figure: Figure) -> tuple[bool, float]:
+        if figure.value is None:
+            return True, 0.0
+        if turns:
+            return False, 0.0 if figure.backend == REFERENCE else figure.paired[REFERENCE].mean
+        return False, figure.value
+
+    return sorted(found, key=place)
 
 
 def contends(figure: Figure) -> bool:
@@ -90,11 +135,13 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
     contender. Without a figure the rank is empty.
     """
     found: list[tuple[str, Figure]] = []
-    order = sorted(figures, key=lambda f: (astuple(f)[:4], f.value is None, f.value or 0.0))
-    for _, group in itertools.groupby(order, key=lambda f: astuple(f)[:4]):
+    rows: dict[tuple[str, ...], list[Figure]] = defaultdict(list)
+    for figure in figures:
+        rows[figure.row].append(figure)
+    for _, group in sorted(rows.items()):
         places = itertools.count(1)
         first: Figure | None = None
-        for figure in group:
+        for figure in in_order(group):
             rank = ""
             if contends(figure):
                 first = first or figure

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import astuple
 from typing import Any
 
 from persistbench.report.compare import FLOOR, best, ratio
@@ -35,7 +34,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
 
 def samples(table: Table) -> list[list[float]]:
     """Return the samples of each row of :func:`rows`, in the same order."""
-    calls = {astuple(figure)[:5]: found for figure, found in table.samples.items()}
+    calls = {figure.cell: found for figure, found in table.samples.items()}
     keys = ("question", "pipeline", "backend")
     found = []
     for row in rows(table):

@@ -11,12 +11,13 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from persistbench import records
+from persistbench import intervals, pairs, records
+from persistbench.intervals import LogRatio
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Figure:
         samples: how many calls the figure stands on.
         status: ``ok``, ``n/a``, ``failed`` or ``not run``.
         reason: the outcome and its reason where there is no figure.
+        paired: its ratio to each reference that it was called in turn with; not a column.
     """
 
     machine: str
@@ -50,6 +52,17 @@ class Figure:
     samples: int
     status: str
     reason: str
+    paired: dict[str, LogRatio] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """What is ranked together: machine, environment, question, pipeline."""
+        return (self.machine, self.environment, self.question, self.pipeline)
+
+    @property
+    def cell(self) -> tuple[str, str, str, str, str]:
+        """What the figure is of: machine, environment, question, pipeline, backend."""
+        return (*self.row, self.backend)
 
 
 @dataclass(frozen=True)
@@ -77,12 +90,15 @@ class Table:
         warnings: one sentence for whatever was left out.
         samples: the single calls behind a figure, in the order of the rounds; none for what
             is not timed.
+        derived: for each timed figure, its CPU time (question ``load_cpu``) and its ratio to
+            each reference that was called in turn with it (question ``load/pickle-5``).
     """
 
     figures: list[Figure]
     places: list[Place]
     warnings: list[str]
     samples: dict[Figure, list[float]] = field(default_factory=dict)
+    derived: list[Figure] = field(default_factory=list)
 
     def cells(self, place: Place) -> dict[str, dict[str, dict[str, Figure]]]:
         """Return the figures of one place by pipeline (alphabetically), backend, question."""
@@ -93,7 +109,7 @@ class Table:
         return dict(sorted(found.items()))
 
 
-COLUMNS = tuple(column.name for column in fields(Figure))
+COLUMNS = tuple(column.name for column in fields(Figure) if column.compare)
 
 
 def collect(results: Path) -> Table:
@@ -106,7 +122,7 @@ def collect(results: Path) -> Table:
 
     benchmarks = _benchmarks(results)
     warnings: list[str] = []
-    newest: dict[tuple[str, ...], tuple[int, Figure, list[float]]] = {}
+    newest: dict[tuple[str, ...], _Cell] = {}
     sources: dict[tuple[str, str], list[_Source]] = defaultdict(list)
     for folder, name, machine in sorted(iter_results_paths(str(results))):
         path = Path(folder, name)
@@ -117,6 +133,8 @@ def collect(results: Path) -> Table:
             warnings.append(f"{path} is left out: {error}")
             continue
         found, broken = _records(path.with_suffix(".outcomes.jsonl"))
+        warnings += broken
+        turns, broken = pairs.read(path.with_suffix(".pairs.jsonl"))
         warnings += broken
         reasons = {tuple(str(record.get(key)) for key in _REASON): record for record in found}
         sources[result.params["machine"], result._env_name].append(_Source(result, found))
@@ -130,18 +148,20 @@ def collect(results: Path) -> Table:
                 continue
             started = result.started_at.get(key) or 0
             for figure, samples in _figures(result, key, benchmarks[key].get("unit", ""), reasons):
-                place = astuple(figure)[:5]
-                old = newest.get(place)
+                old = newest.get(figure.cell)
                 # A cell that a later, narrower run left out keeps what it had.
-                weaker = figure.status == "not run" or (old is not None and old[0] > started)
-                if old is not None and weaker and old[1].status != "not run":
+                weaker = figure.status == "not run" or (old is not None and old.started > started)
+                if old is not None and weaker and old.figure.status != "not run":
                     continue
-                newest[place] = (started, figure, samples)
-    figures = [figure for _, figure, _ in newest.values()]
+                own = turns.get(figure.cell[2:]) if figure.status == "ok" else None
+                if own and own.version != version:
+                    own = None
+                newest[figure.cell] = _Cell(started, figure, samples, own)
+    figures, derived = _with_pairs(newest.values(), warnings)
     used = {(figure.machine, figure.environment) for figure in figures}
     places = [Place(*key, _facts(found)) for key, found in sorted(sources.items()) if key in used]
-    timed = {figure: calls for _, figure, calls in newest.values() if calls}
-    return Table(figures, places, warnings, timed)
+    timed = {cell.figure: cell.samples for cell in newest.values() if cell.samples}
+    return Table(figures, places, warnings, timed, derived)
 
 
 def to_csv(figures: Iterable[Figure]) -> str:
@@ -149,8 +169,17 @@ def to_csv(figures: Iterable[Figure]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(astuple(figure) for figure in figures)
+    writer.writerows([getattr(figure, name) for name in COLUMNS] for figure in figures)
     return text.getvalue()
+
+
+class _Cell(NamedTuple):
+    """The newest figure of a cell, and what it stands on."""
+
+    started: int
+    figure: Figure
+    samples: list[float]
+    pairs: pairs.Pairs | None
 
 
 class _Source(NamedTuple):
@@ -162,6 +191,69 @@ class _Source(NamedTuple):
 
 _REASON = ("pipeline", "backend", "access", "question")
 """What an outcome record concerns."""
+
+
+def _with_pairs(cells: Iterable[_Cell], warnings: list[str]) -> tuple[list[Figure], list[Figure]]:
+    """Return the figures with their paired ratios, and the figures derived from pairs.
+
+    What is usual of a ratio's variance is learnt from all cells of the same machine and
+    environment.
+    """
+    cells = list(cells)
+    groups: dict[tuple[str, ...], dict[tuple[str, ...], list[list[float]]]] = defaultdict(dict)
+    for cell in cells:
+        for reference, ratios in cell.pairs.ratios.items() if cell.pairs else ():
+            groups[(*cell.figure.cell[:2], reference)][cell.figure.cell] = ratios
+    paired: dict[tuple[str, ...], dict[str, LogRatio]] = defaultdict(dict)
+    try:
+        for group, measured in groups.items():
+            for place, ratio in intervals.estimate(measured).items():
+                paired[place][group[-1]] = ratio
+    except ModuleNotFoundError as error:
+        warnings.append(
+            f"Calls in turn are not compared, because {error.name} is not installed where asv is; "
+            "ratios and ties are those of separate figures."
+        )
+    figures, derived = [], []
+    for cell in cells:
+        figure = replace(cell.figure, paired=paired[cell.figure.cell])
+        figures.append(figure)
+        for reference, found in figure.paired.items():
+            ends = found.interval()
+            name = f"{figure.question}/{reference}"
+            derived.append(_derived(figure, name, ends, "ratio", found.pairs))
+        if cell.pairs:
+            derived.append(_cpu_time(figure, cell.pairs))
+    return figures, derived
+
+
+def _derived(
+    figure: Figure, question: str, ends: tuple[float | None, ...], unit: str, samples: int
+) -> Figure:
+    value, low, high = ends
+    return Figure(
+        *figure.cell[:2],
+        question,
+        figure.pipeline,
+        figure.backend,
+        value,
+        unit,
+        low,
+        high,
+        samples,
+        "ok",
+        "",
+    )
+
+
+def _cpu_time(figure: Figure, measured: pairs.Pairs) -> Figure:
+    """Return the median CPU time of a call, of all threads; its interval is asv's."""
+    from asv.results import compute_stats
+
+    calls = [call for process in measured.cpu for call in process]
+    value, found = compute_stats(calls, 1)
+    ends = (value, _not_negative(found["ci_99_a"]), found["ci_99_b"])
+    return _derived(figure, f"{figure.question}_cpu", ends, figure.unit, len(calls))
 
 
 def _figures(

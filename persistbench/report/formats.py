@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from persistbench.errors import UserError
 from persistbench.report.compare import ranked
-from persistbench.report.figures import Figure, collect
+from persistbench.report.figures import COLUMNS, Figure, collect
 
 Ranked = Sequence[tuple[str, Figure]]
 
@@ -42,9 +41,10 @@ def select(
         warn(sentence)
     if not table.figures:
         raise UserError(f"There are no figures in {results}: {HOW_TO_MEASURE}")
+    figures = [*table.figures, *table.derived]
     for kind, name, known in (
-        ("pipeline", pipeline, {figure.pipeline for figure in table.figures}),
-        ("question", question, {figure.question for figure in table.figures}),
+        ("pipeline", pipeline, {figure.pipeline for figure in figures}),
+        ("question", question, {figure.question for figure in figures}),
     ):
         if name is not None and name not in known:
             raise UserError(
@@ -52,7 +52,7 @@ def select(
             )
     return ranked(
         figure
-        for figure in table.figures
+        for figure in figures
         if pipeline in (None, figure.pipeline) and question in (None, figure.question)
     )
 
@@ -92,7 +92,9 @@ def with_interval(figure: Figure) -> str:
 
 def to_json(rows: Ranked) -> str:
     """Return the ranked rows as a JSON list; the rank is a field of its own."""
-    found = [{"rank": rank, **asdict(figure)} for rank, figure in rows]
+    found = [
+        {"rank": rank, **{name: getattr(figure, name) for name in COLUMNS}} for rank, figure in rows
+    ]
     return json.dumps(found, indent=2, allow_nan=False)
 
 

@@ -46,7 +46,7 @@ class ComparisonPage(OutputPublisher):
         table = figures.collect(Path(conf.results_dir))
         for sentence in table.warnings:
             log.warning(sentence)
-        store.publish(site / "figures.csv", figures.to_csv(table.figures))
+        store.publish(site / "figures.csv", figures.to_csv([*table.figures, *table.derived]))
         try:
             from persistbench.report import page
 

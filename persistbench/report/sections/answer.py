@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from persistbench.report.compare import best, contends, ratio
+from persistbench.report.compare import best, contends, in_order, ratio
 from persistbench.report.figures import Figure, Place, Table
 from persistbench.report.templates import fill
 from persistbench.report.total import Deployment
@@ -99,4 +99,4 @@ _PARTS = ("dump", "load", "size")
 
 def _ties(first: Figure, rivals: Iterable[Figure]) -> list[str]:
     close = [f for f in rivals if f is not first and contends(f) and ratio(f, first).tie]
-    return [figure.backend for figure in sorted(close, key=lambda f: f.value or 0.0)]
+    return [figure.backend for figure in in_order(close)]

@@ -1,0 +1,150 @@
+"""The interval of a ratio that was measured in a few processes, in turn with its reference.
+
+Pairs of one process resemble each other, so a process counts as one observation: the median
+of its ratios, on a log scale. Two or three observations say little about their own spread.
+But there are hundreds of cells, and they say much about each other's: the variance of a cell
+is moderated towards what is usual in the same run, as in the analysis of many small
+experiments at once (Smyth 2004, Statistical Applications in Genetics and Molecular Biology
+3:3).
+"""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+LEVEL = 0.99
+"""Of all intervals."""
+
+FEW = 10
+"""Fewer cells than this do not say what is usual."""
+
+USUAL_SD, USUAL_FREEDOM = 0.05, 4.0
+"""What is taken for usual then: processes whose ratios differ by 5 %."""
+
+
+@dataclass(frozen=True)
+class LogRatio:
+    """The logarithm of a ratio.
+
+    Attributes:
+        mean: its estimate.
+        variance: of the estimate.
+        freedom: degrees of freedom of the variance; may be infinite.
+        pairs: how many calls in turn it stands on.
+    """
+
+    mean: float
+    variance: float
+    freedom: float
+    pairs: int
+
+    def minus(self, other: "LogRatio") -> "LogRatio":
+        """Return the ratio of two things that were measured against the same reference."""
+        return LogRatio(
+            self.mean - other.mean,
+            self.variance + other.variance,
+            min(self.freedom, other.freedom),
+            min(self.pairs, other.pairs),
+        )
+
+    def inverse(self) -> "LogRatio":
+        """Return the ratio the other way round."""
+        return LogRatio(-self.mean, self.variance, self.freedom, self.pairs)
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float, float]:
+        """Return the ratio and the ends of its interval; no longer a logarithm."""
+        from scipy.stats import t
+
+        reach = t.ppf((1 + level) / 2, self.freedom) * math.sqrt(self.variance)
+        return tuple(math.exp(self.mean + step) for step in (0.0, -reach, reach))  # type: ignore[return-value]
+
+
+SAME = LogRatio(0.0, 0.0, math.inf, 0)
+"""The ratio of the reference to itself."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The variance between processes that is usual, and how much that is worth.
+
+    Attributes:
+        variance: of the logarithm of a process's median ratio.
+        freedom: how many degrees of freedom it adds to those of a cell.
+    """
+
+    variance: float
+    freedom: float
+
+
+def estimate(
+    cells: Mapping[K, Sequence[Sequence[float]]], at_least: float = 0.0
+) -> dict[K, LogRatio]:
+    """Return the ratio of each cell.
+
+    Args:
+        cells: for each cell, the ratios of the pairs of each process.
+        at_least: the smallest variance that is taken for usual, from a calibration.
+    """
+    found: dict[K, LogRatio] = {}
+    # A process that had time for one or two pairs is noisier than one that made ten.
+    for short in (True, False):
+        group = {
+            key: [math.log(median(pairs)) for pairs in processes]
+            for key, processes in cells.items()
+            if (median(map(len, processes)) < 3) == short
+        }
+        prior = usual(list(group.values()), at_least)
+        for key, values in group.items():
+            freedom = len(values) - 1
+            total = prior.freedom + freedom
+            spread = _variance(values) * freedom if freedom else 0.0
+            # An infinitely trusted prior is the limit of this weighted mean.
+            variance = (
+                prior.variance
+                if math.isinf(total)
+                else (prior.freedom * prior.variance + spread) / total
+            )
+            pairs = sum(map(len, cells[key]))
+            found[key] = LogRatio(fmean(values), variance / len(values), total, pairs)
+    return found
+
+
+def usual(cells: Sequence[Sequence[float]], at_least: float = 0.0) -> Usual:
+    """Return what the cells of a run say about each other's variance (Smyth 2004, section 6.2).
+
+    Args:
+        cells: for each cell, the logarithm of the median ratio of each process.
+        at_least: the smallest variance to return.
+    """
+    from scipy.special import digamma, polygamma
+
+    known = [values for values in cells if len(values) > 1]
+    if len(known) < FEW:
+        floor = max([USUAL_SD**2, at_least, *([median(map(_variance, known))] if known else [])])
+        return Usual(floor, USUAL_FREEDOM)
+    halves = [(len(values) - 1) / 2 for values in known]
+    logs = [math.log(max(_variance(values), 1e-10)) for values in known]
+    shifted = [z - digamma(h) + math.log(h) for z, h in zip(logs, halves, strict=True)]
+    mean = fmean(shifted)
+    excess = _variance(shifted) - fmean(float(polygamma(1, h)) for h in halves)
+    if excess <= 0:
+        return Usual(max(math.exp(mean), at_least), math.inf)
+    half = _inverse_trigamma(excess)
+    variance = math.exp(mean + float(digamma(half)) - math.log(half))
+    return Usual(max(variance, at_least), 2 * half)
+
+
+def _inverse_trigamma(value: float) -> float:
+    from scipy.optimize import brentq
+    from scipy.special import polygamma
+
+    return float(brentq(lambda x: float(polygamma(1, x)) - value, 1e-4, 1e8))
+
+
+def _variance(values: Sequence[float]) -> float:
+    mean = fmean(values)
+    return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
