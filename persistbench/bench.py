@@ -27,7 +27,7 @@ def run(
     Raises:
         UserError: the suite cannot run here; nothing has been changed.
     """
-    root = _checkout()
+    root = checkout()
     # Named before anything starts, in one sentence: what is unknown or cannot work.
     catalogue.discover()
     backends.discover()
@@ -71,7 +71,12 @@ def _asv(root: Path, *arguments: str) -> int:
             continue  # the terminal has told asv, too
 
 
-def _checkout() -> Path:
+def checkout() -> Path:
+    """Return the root of the checkout, which is the working directory.
+
+    Raises:
+        UserError: it is none, or git cannot tell its commit.
+    """
     root = Path.cwd()
     if not (root / "asv.conf.json").is_file():
         raise UserError(f"{root} has no asv.conf.json: run this in a checkout of persistbench.")

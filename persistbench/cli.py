@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import TaskID
 from rich.table import Table
 
 from persistbench import backends, bench, catalogue
@@ -95,6 +96,28 @@ def show(
         print(formats.to_markdown(rows))
     else:
         formats.print_table(rows, Console())
+
+
+@app.command()
+def calibrate() -> None:
+    """Prove the instrument on this machine, in less than five minutes; store the verdict."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from persistbench import calibrate as trials
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def step(what: str, done: int, of: int) -> None:
+            if what not in bars:
+                bars[what] = progress.add_task(what, total=of)
+            progress.update(bars[what], completed=done)
+
+        verdict, path = trials.run(step)
+    for sentence in verdict.sentences():
+        print(sentence)
+    print(f"Stored in {path}, and shown by the report after `asv publish`.")
 
 
 @app.command()

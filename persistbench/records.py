@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -65,7 +66,7 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
         "run": run,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "libraries": _versions({*LIBRARIES, *cell.backend.requires}),
+        "libraries": versions({*LIBRARIES, *cell.backend.requires}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     # One write of one line in append mode: an interrupted run leaves whole lines.
@@ -128,7 +129,8 @@ def _last_word(path: Path, place: str) -> dict[str, Any]:
     return record
 
 
-def _versions(names: set[str]) -> dict[str, str]:
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the version of each distribution, or that it is not installed."""
     found = {}
     for name in sorted(names):
         try:

@@ -1,0 +1,369 @@
+"""Does the instrument find what is there, and nothing else, on this machine?
+
+Three trials of the calls in turn that the suite compares backends with, in the same loop:
+
+- A/A: a backend against itself. What is called different is a false alarm.
+- A planted slow-down of 5 % and 10 %: what is not called different is a miss.
+- The same call timed by pyperf in the same loop: two instruments, one time.
+"""
+
+import json
+import math
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from persistbench import backends, bench, catalogue, intervals, machine, records, store
+from persistbench.cells import Cell
+from persistbench.errors import UserError
+
+BACKENDS = ("pickle-5", "joblib", "cloudpickle")
+FLOOR = "raw"
+QUESTIONS = ("load", "dump")
+PLANTED = (0.0, 0.05, 0.10)
+PROCESSES = 3
+"""As many as the suite has rounds."""
+
+PAIRS, SECONDS = 30, 0.2
+"""In one process, as in the suite."""
+
+LONGEST = 0.06
+"""Cells whose call takes longer are left out: a process makes too few pairs of them."""
+
+COMPARED = 5
+"""In so many cells, from the quickest to the slowest, pyperf measures, too."""
+
+ALLOWED_ALARMS = 0.01
+REQUIRED = {0.05: 0.80, 0.10: 0.95}
+"""Share of the cells of over 1 ms in which a planted slow-down must be found."""
+
+AGREEMENT = 0.10
+"""How far pyperf's time may be from ours, if the interval of the ratio does not hold 1."""
+
+CELL = "PERSISTBENCH_CELL"
+"""Environment variable: what a process of pyperf measures, as JSON."""
+
+FILE = "calibration.jsonl"
+"""In the machine's folder of results/; not .json, which asv would take for a result."""
+
+
+class Task(NamedTuple):
+    """One process: a cell, and how much slower it is made."""
+
+    question: str
+    pipeline: str
+    backend: str
+    slower: float = 0.0
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What became of a planted slow-down in the cells of over 1 ms."""
+
+    slower: float
+    cells: int
+    found: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether it was found often enough."""
+        return not self.cells or self.found >= REQUIRED[self.slower] * self.cells
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Our time of a call over pyperf's, with the 99 % interval."""
+
+    cell: str
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether the two instruments agree."""
+        return self.low <= 1 <= self.high or abs(self.ratio - 1) <= AGREEMENT
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was found out.
+
+    Attributes:
+        date: of the end, UTC.
+        cells: how many were compared with themselves.
+        alarms: how many of them were called different.
+        planted: what became of each slow-down.
+        noise: standard deviation of a process's median ratio, relative.
+        needed: how many processes would find 5 % in four of five cells.
+        pyperf: the agreement in single cells; empty where pyperf is not installed.
+        seconds: how long it took.
+        libraries: versions.
+    """
+
+    date: str
+    cells: int
+    alarms: int
+    planted: tuple[Planted, ...]
+    noise: float
+    needed: int
+    pyperf: tuple[Agreement, ...]
+    seconds: float
+    libraries: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether figures from this machine can be relied on as they are."""
+        return (
+            self.alarms <= ALLOWED_ALARMS * self.cells
+            and all(part.enough for part in self.planted)
+            and all(part.enough for part in self.pyperf)
+        )
+
+    def sentences(self) -> list[str]:
+        """Return the verdict, for a reader."""
+        found = [
+            f"Compared with itself, a backend was called different in {self.alarms} of "
+            f"{self.cells} cells (allowed: {ALLOWED_ALARMS:.0%})."
+        ]
+        found += [
+            f"A planted slow-down of {part.slower:.0%} was found in {part.found} of {part.cells} "
+            f"cells of over 1 ms (required: {REQUIRED[part.slower]:.0%})."
+            for part in self.planted
+        ]
+        found += [
+            f"{part.cell}: pyperf's time, ours is {part.ratio:.3f} times that "
+            f"({part.low:.3f} to {part.high:.3f})."
+            for part in self.pyperf
+        ]
+        found.append(
+            f"The ratios of two processes differ by {self.noise:.1%}; {self.needed} processes for "
+            f"each cell would find 5 % in four of five cells, the suite has {PROCESSES}."
+        )
+        found.append(
+            "Passed: ratios and ties of this machine hold."
+            if self.passed
+            else "Not passed: this machine is too noisy for small differences; "
+            "the report takes its noise into every interval."
+        )
+        return found
+
+
+Rows = list[tuple[float, float]]
+"""Of one process: the wall time of each call, and of the same call just before it."""
+
+
+def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
+    """Calibrate and store the verdict; return it with the path of its file.
+
+    Args:
+        step: is called with what is being done, how much of it is done, and how much there is.
+
+    Raises:
+        UserError: the suite cannot run here.
+    """
+    if not hasattr(os, "fork"):
+        raise UserError("Calibration forks its processes, and this system cannot: n/a here.")
+    started = time.monotonic()
+    root = bench.checkout()
+    sys.path.insert(0, str(root))
+    import benchmarks.dump
+    import benchmarks.load  # noqa: F401 (the processes are forked with the suite imported)
+
+    name = machine.register()
+    cells = _usable(step)
+    rows: dict[Task, list[Rows]] = defaultdict(list)
+    tasks = [Task(*cell, by) for _ in range(PROCESSES) for cell in cells for by in PLANTED]
+    for done, (task, found) in enumerate(_measured(tasks), start=1):
+        rows[task].append(found)
+        step("each against itself, and made slower", done, len(tasks))
+    agreements = _pyperf(cells, rows, step) if find_spec("pyperf") else ()
+    verdict = _judged(cells, rows, agreements, time.monotonic() - started)
+    path = root / "results" / name / FILE
+    with store.replacing(path) as temporary:
+        temporary.write_text(json.dumps(asdict(verdict)) + "\n", encoding="utf-8")
+    return verdict, path
+
+
+def read(folder: Path) -> Calibration | None:
+    """Return what was found out about the machine with this folder of results, if anything."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content["planted"] = tuple(Planted(**part) for part in content["planted"])
+        content["pyperf"] = tuple(Agreement(**part) for part in content["pyperf"])
+        return Calibration(**content)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def ready(task: Task) -> Any:
+    """Return the suite's own benchmark of a cell, with the same backend as its reference."""
+    from benchmarks.dump import Dump
+    from benchmarks.load import Load
+
+    question: Any = {"load": Load, "dump": Dump}[task.question]
+    benchmark = question()
+    benchmark.references = lambda cell: (
+        (FLOOR, question, FLOOR),
+        ("same", question, task.backend),
+    )
+    benchmark.setup(task.pipeline, task.backend)
+    if task.slower:
+        benchmark.call = _slowed(benchmark.call, task.slower)
+    return benchmark
+
+
+def row(benchmark: Any, task: Task) -> tuple[float, float]:
+    """Make the calls in turn as asv does, and return one row."""
+    benchmark.teardown(task.pipeline, task.backend)
+    benchmark.setup(task.pipeline, task.backend)
+    start = benchmark.timer()
+    benchmark.call()
+    return benchmark.timer() - start, benchmark.turns[-1]
+
+
+def turns(task: Task, seconds: float = SECONDS) -> Rows:
+    """Return the rows of this process; the first one is the warm-up."""
+    benchmark = ready(task)
+    rows: Rows = []
+    end = time.perf_counter() + seconds
+    while len(rows) < 2 or (len(rows) <= PAIRS and time.perf_counter() < end):
+        rows.append(row(benchmark, task))
+    return rows
+
+
+def _slowed(call: Callable[[], Any], by: float) -> Callable[[], None]:
+    def slowed() -> None:
+        start = time.perf_counter()
+        call()
+        end = start + (time.perf_counter() - start) * (1 + by)
+        while time.perf_counter() < end:
+            pass
+
+    return slowed
+
+
+def _usable(step: Callable[[str, int, int], None]) -> list[tuple[str, str, str]]:
+    """Return the cells that hold a right answer and are quick enough."""
+    # `raw` is called in turn with all, as in the suite.
+    every = [(pipeline, name) for pipeline in catalogue.discover() for name in (FLOOR, *BACKENDS)]
+    right = []
+    for done, (pipeline, backend) in enumerate(every, start=1):
+        if Cell(catalogue.get(pipeline), backends.get(backend)).examine().same:
+            right.append((pipeline, backend))
+        step("fitting and examining", done, len(every))
+    tasks = [Task(q, *cell) for q in QUESTIONS for cell in right if cell[1] != FLOOR]
+    found = []
+    for done, (task, rows) in enumerate(_measured(tasks, seconds=0.0), start=1):
+        if rows[-1][0] < LONGEST:
+            found.append(task[:3])
+        step("looking how long each call takes", done, len(tasks))
+    return found
+
+
+def _measured(tasks: list[Task], seconds: float = SECONDS) -> Iterator[tuple[Task, Rows]]:
+    """Yield each task with the rows of a process of its own."""
+    context = multiprocessing.get_context("fork")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        context.Pool(1, os.chdir, (folder,), maxtasksperchild=1) as pool,
+    ):
+        measure = partial(turns, seconds=seconds)
+        yield from zip(tasks, pool.imap(measure, tasks, chunksize=1), strict=True)
+
+
+def _pyperf(
+    cells: list[tuple[str, str, str]],
+    rows: dict[Task, list[Rows]],
+    step: Callable[[str, int, int], None],
+) -> tuple[Agreement, ...]:
+    """Return how our times compare with pyperf's, in cells of different lengths.
+
+    The processes of both take turns, because the machine drifts.
+    """
+    by_length = sorted(cells, key=lambda cell: _wall(rows[Task(*cell)][-1]))
+    chosen = by_length[:: max(1, len(by_length) // (COMPARED - 1))][-COMPARED:]
+    work = [cell for _ in range(PROCESSES) for cell in chosen]
+    ratios: dict[tuple[str, str, str], list[list[float]]] = defaultdict(list)
+    for done, cell in enumerate(work, start=1):
+        ((_, ours),) = _measured([Task(*cell)])
+        ratios[cell].append([_wall(ours) / statistics.median(_pyperf_values(cell))])
+        step("beside pyperf", done, len(work))
+    found = intervals.estimate(ratios)
+    return tuple(Agreement(" ".join(cell), *found[cell].interval()) for cell in chosen)
+
+
+def _pyperf_values(cell: tuple[str, str, str]) -> list[float]:
+    """Return the seconds of each call in one process of pyperf."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "pyperf.json")
+        shape = ["--processes=1", f"--values={PAIRS}", "--loops=1", "--warmups=1", "--quiet"]
+        command = [sys.executable, "-m", "persistbench.calibrate_pyperf", *shape]
+        command += [f"--output={output}", f"--inherit-environ=TMPDIR,PYTHONPATH,{CELL}"]
+        environ = {**os.environ, CELL: json.dumps(cell)}
+        environ["PYTHONPATH"] = str(bench.checkout())
+        subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True)  # noqa: S603
+        (run,) = json.loads(output.read_text())["benchmarks"][0]["runs"]
+        values: list[float] = run["values"]
+        return values
+
+
+def _judged(
+    cells: list[tuple[str, str, str]],
+    rows: dict[Task, list[Rows]],
+    agreements: tuple[Agreement, ...],
+    seconds: float,
+) -> Calibration:
+    """Return the verdict; what is called different is decided as in the report."""
+    ratios = {
+        (cell, by): [[own / same for own, same in process[1:]] for process in rows[Task(*cell, by)]]
+        for cell in cells
+        for by in PLANTED
+    }
+    different = {
+        key: not found.interval()[1] <= 1 <= found.interval()[2]
+        for key, found in intervals.estimate(ratios).items()
+    }
+    large = [cell for cell in cells if _wall(rows[Task(*cell)][-1]) > 1e-3]
+    usual = intervals.usual(
+        [[math.log(statistics.median(process)) for process in ratios[cell, 0.0]] for cell in cells]
+    )
+    noise = math.sqrt(usual.variance)
+    return Calibration(
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        len(cells),
+        sum(different[cell, 0.0] for cell in cells),
+        tuple(
+            Planted(by, len(large), sum(different[cell, by] for cell in large))
+            for by in PLANTED
+            if by
+        ),
+        noise,
+        _needed(noise),
+        agreements,
+        round(seconds, 1),
+        records.versions(records.LIBRARIES),
+    )
+
+
+def _needed(noise: float, slower: float = 0.05, power: float = 0.80) -> int:
+    """Return how many processes find a slow-down so often: the usual formula of two quantiles."""
+    normal = statistics.NormalDist()
+    reach = normal.inv_cdf((1 + intervals.LEVEL) / 2) + normal.inv_cdf(power)
+    return max(2, math.ceil((reach * noise / math.log1p(slower)) ** 2))
+
+
+def _wall(rows: Rows) -> float:
+    return statistics.median(own for own, _ in rows[1:] or rows)
