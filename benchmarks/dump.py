@@ -13,7 +13,7 @@ def _estimator(fitted):
     return fitted.load_estimator()
 
 
-class Dump(Grid):
+class _Dumping(Grid):
     stage = Outcome.ERROR_AT_DUMP
 
     def prepare(self, cell):
@@ -21,12 +21,14 @@ class Dump(Grid):
         # asv's working directory: new, empty, in the same TMPDIR as all artifacts.
         self.path = str(Path("artifact").absolute())
 
-    def references(self, cell):
-        return in_turn(Dump)
-
     def reset(self):
         # Before every call: each one writes a new file, as a user does.
         Path("artifact").unlink(missing_ok=True)
+
+
+class Dump(_Dumping):
+    def references(self, cell):
+        return in_turn(Dump)
 
     def time_dump(self, pipeline, backend):
         self.backend.dump(self.payload, self.path)

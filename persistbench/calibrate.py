@@ -338,7 +338,7 @@ def _judged(
     }
     large = [cell for cell in cells if _wall(rows[Task(*cell)][-1]) > 1e-3]
     usual = intervals.usual(
-        [[math.log(statistics.median(process)) for process in ratios[cell, 0.0]] for cell in cells]
+        [[intervals.typical(process) for process in ratios[cell, 0.0]] for cell in cells]
     )
     noise = math.sqrt(usual.variance)
     return Calibration(

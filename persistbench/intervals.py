@@ -1,7 +1,7 @@
 """The interval of a ratio that was measured in a few processes, in turn with its reference.
 
-Pairs of one process resemble each other, so a process counts as one observation: the median
-of its ratios, on a log scale. Two or three observations say little about their own spread.
+Pairs of one process resemble each other, so a process counts as one observation: what is
+typical of its ratios, on a log scale. Two or three observations say little about their own spread.
 But there are hundreds of cells, and they say much about each other's: the variance of a cell
 is moderated towards what is usual in the same run, as in the analysis of many small
 experiments at once (Smyth 2004, Statistical Applications in Genetics and Molecular Biology
@@ -72,7 +72,7 @@ class Usual:
     """The variance between processes that is usual, and how much that is worth.
 
     Attributes:
-        variance: of the logarithm of a process's median ratio.
+        variance: of what is typical of a process.
         freedom: how many degrees of freedom it adds to those of a cell.
     """
 
@@ -93,7 +93,7 @@ def estimate(
     # A process that had time for one or two pairs is noisier than one that made ten.
     for short in (True, False):
         group = {
-            key: [math.log(median(pairs)) for pairs in processes]
+            key: [typical(pairs) for pairs in processes]
             for key, processes in cells.items()
             if (median(map(len, processes)) < 3) == short
         }
@@ -113,11 +113,22 @@ def estimate(
     return found
 
 
+def typical(pairs: Sequence[float]) -> float:
+    """Return the logarithm of what is typical of the ratios of one process.
+
+    The order of the references turns round from one pair to the next, and with it what the
+    order does to a ratio: the mean of the medians of both orders is free of it.
+    """
+    if len(pairs) < 4:
+        return math.log(median(pairs))
+    return (math.log(median(pairs[::2])) + math.log(median(pairs[1::2]))) / 2
+
+
 def usual(cells: Sequence[Sequence[float]], at_least: float = 0.0) -> Usual:
     """Return what the cells of a run say about each other's variance (Smyth 2004, section 6.2).
 
     Args:
-        cells: for each cell, the logarithm of the median ratio of each process.
+        cells: for each cell, what is typical of each process.
         at_least: the smallest variance to return.
     """
     from scipy.special import digamma, polygamma

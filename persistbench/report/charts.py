@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 
 from persistbench import store
 from persistbench.report.compare import FLOOR
+from persistbench.report.figures import Figure
+from persistbench.report.formats import with_interval
 from persistbench.report.templates import fill
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
@@ -23,6 +25,9 @@ TIME = "format(datum.value, '~s') + 's'"
 
 BYTES = "format(datum.value, '~s') + 'B'"
 """Axis labels of bytes: 10kB, 1MB."""
+
+CUT = 3.0
+"""Intervals are drawn down to a third of the median: of three samples, they reach 0."""
 
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 """Charts as wide as what holds them."""
@@ -97,6 +102,71 @@ def library_colour(backends: set[str]) -> Any:
         names.append(FLOOR)
         colours.append(FLOOR_COLOUR)
     return alt.Color("library:N", title=None, scale=alt.Scale(domain=names, range=colours))
+
+
+def dot(place: int, figure: Figure) -> dict[str, Any]:
+    """Return the row of a figure for :func:`dots`; it lacks its line and its way."""
+    value = figure.value or 0.0
+    return {
+        "place": place,
+        "pipeline": figure.pipeline,
+        "value": value,
+        # Of three samples the interval reaches 0, which a log scale does not have.
+        "low": value if figure.low is None else max(figure.low, value / CUT),
+        "high": value if figure.high is None else figure.high,
+        "text": with_interval(figure),
+    }
+
+
+def dots(
+    rows: list[dict[str, Any]],
+    ways: tuple[str, ...],
+    title: str,
+    label: str,
+    pipeline: str = "",
+    width: int | str = "container",
+) -> Any:
+    """Return a dot plot with intervals: a line of dots for each ``line``, a dot for each ``way``.
+
+    Args:
+        rows: see :func:`dot`.
+        ways: in the order of their colours.
+        title: of the axis, which is logarithmic.
+        label: the expression of its labels.
+        pipeline: the one that is shown first.
+        width: in pixels, or that of what holds the chart.
+    """
+    base = (
+        alt.Chart(alt.InlineData(values=rows))
+        .transform_filter("datum.place === place && datum.pipeline === pipeline")
+        .encode(
+            y=alt.Y("line:N", title=None, sort=None),
+            yOffset=alt.YOffset("way:N", sort=list(ways)),
+            color=alt.Color(
+                "way:N",
+                title=None,
+                scale=alt.Scale(domain=list(ways), range=list(COLOURS[: len(ways)])),
+            ),
+        )
+    )
+    x = alt.X("value:Q", title=title, scale=alt.Scale(type="log", padding=16), axis=log_axis(label))
+    layers = alt.layer(
+        base.mark_rule(opacity=0.6).encode(x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_point(filled=True, size=80, opacity=1).encode(
+            x=x,
+            shape=alt.Shape("way:N", legend=None, sort=list(ways)),
+            tooltip=[
+                alt.Tooltip("line:N", title="of"),
+                alt.Tooltip("way:N", title="which"),
+                alt.Tooltip("text:N", title="figure"),
+            ],
+            description="text:N",
+        ),
+    )
+    first = pipeline or min((row["pipeline"] for row in rows), default="")
+    return layers.add_params(
+        alt.param(name="place", value=0), alt.param(name="pipeline", value=first)
+    ).properties(width=width, height=alt.Step(18 if len(ways) > 1 else 22), autosize=FIT)
 
 
 def interactive(name: str, chart: Any, alt_text: str, caption: str = "") -> Markup:

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import altair as alt
 from markupsafe import Markup
 
 from persistbench.report import charts
 from persistbench.report.compare import ratio
 from persistbench.report.figures import Figure, Table
-from persistbench.report.formats import with_interval
 from persistbench.report.templates import fill
 
 ORDER = 50
@@ -47,20 +45,14 @@ def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each step and way of opening, of every backend that maps."""
     found = []
     for index, place in enumerate(table.places):
-        for pipeline, cells in table.cells(place).items():
+        for cells in table.cells(place).values():
             for backend, figures in cells.items():
                 for step, pair in _steps(figures).items():
                     found += [
                         {
-                            "place": index,
-                            "pipeline": pipeline,
+                            **charts.dot(index, figure),
                             "line": f"{backend}: {step}",
-                            "step": step,
                             "way": way,
-                            "value": figure.value,
-                            "low": max(figure.low or 0.0, (figure.value or 0.0) / 3),
-                            "high": figure.high,
-                            "text": with_interval(figure),
                         }
                         for way, figure in zip(("load", "map"), pair, strict=True)
                     ]
@@ -69,44 +61,7 @@ def points(table: Table) -> list[dict[str, Any]]:
 
 def chart(table: Table, pipeline: str = "", width: int | str = "container") -> Any:
     """Return the steps of a pipeline, with the parameters ``place`` and ``pipeline``."""
-    rows = points(table)
-    base = (
-        alt.Chart(alt.InlineData(values=rows))
-        .transform_filter("datum.place === place && datum.pipeline === pipeline")
-        .encode(
-            y=alt.Y("line:N", title=None, sort=None),
-            yOffset=alt.YOffset("way:N", sort=["load", "map"]),
-            color=alt.Color(
-                "way:N",
-                title=None,
-                scale=alt.Scale(domain=["load", "map"], range=list(charts.COLOURS[:2])),
-            ),
-        )
-    )
-    x = alt.X(
-        "value:Q",
-        title="time",
-        scale=alt.Scale(type="log", padding=16),
-        axis=charts.log_axis(charts.TIME),
-    )
-    layers = alt.layer(
-        base.mark_rule(opacity=0.6).encode(x=alt.X("low:Q"), x2="high:Q"),
-        base.mark_point(filled=True, size=80, opacity=1).encode(
-            x=x,
-            shape=alt.Shape("way:N", legend=None, sort=["load", "map"]),
-            tooltip=[
-                alt.Tooltip("line:N", title="step"),
-                alt.Tooltip("way:N", title="opened by"),
-                alt.Tooltip("text:N", title="time"),
-            ],
-            description="text:N",
-        ),
-    )
-    pipelines = sorted({row["pipeline"] for row in rows})
-    return layers.add_params(
-        alt.param(name="place", value=0),
-        alt.param(name="pipeline", value=pipeline or next(iter(pipelines), "")),
-    ).properties(width=width, height=alt.Step(18), autosize=charts.FIT)
+    return charts.dots(points(table), ("load", "map"), "time", charts.TIME, pipeline, width)
 
 
 def _compared(table: Table, index: int) -> list[dict[str, Any]]:

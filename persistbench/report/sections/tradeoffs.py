@@ -22,8 +22,6 @@ _TITLES = {"size": "size of the file", "load": "time to load", "dump": "time to 
 _LABELS = {"size": charts.BYTES, "load": charts.TIME, "dump": charts.TIME}
 _CLOSE = math.log(1.3)
 """Points within a third of each other share a name: two would lie on top of each other."""
-_CUT = 3.0
-"""Intervals are drawn down to a third of the median: of three samples, they reach 0."""
 
 
 def render(table: Table) -> Markup | None:
@@ -166,7 +164,7 @@ def _point(pair: tuple[Figure, ...]) -> dict[str, Any]:
 def _ends(figure: Figure) -> tuple[float, float]:
     """Return the interval as it is drawn; a figure without one is a point."""
     value = figure.value or 0.0
-    low = value if figure.low is None else max(figure.low, value / _CUT)
+    low = value if figure.low is None else max(figure.low, value / charts.CUT)
     return low, value if figure.high is None else figure.high
 
 

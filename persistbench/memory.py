@@ -1,0 +1,53 @@
+"""The peak memory of one call. Linux only: read from /proc."""
+
+import ctypes
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from persistbench.errors import UnsupportedError
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+def require() -> None:
+    """Raise UnsupportedError where :func:`peak` has nothing to read."""
+    if sys.platform != "linux" or not _CLEAR.exists():
+        raise UnsupportedError(f"{sys.platform} has no high-water mark that can be reset")
+
+
+def peak(call: Callable[[], Any], free: Callable[[], Any]) -> int:
+    """Return by how many bytes the resident set rises at most during a call.
+
+    The kernel's high-water mark is reset before the call (5 into clear_refs, see proc(5)), so
+    that neither the process nor what was done before counts. What the call returns counts:
+    it is in memory at the end. Pages of the page cache that the call writes do not: they are
+    not the process's. The kernel keeps its account in batches: up to 0.3 MB may be missing.
+
+    Args:
+        call: what is measured; it has been called before, so that code and buffers that stay
+            in memory are there.
+        free: drops what the call returned.
+
+    """
+    free()
+    gc.collect()
+    # glibc keeps what was freed, and the next call would take it without a trace.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    _CLEAR.write_text("5")
+    before = _field("VmRSS")
+    call()
+    return max(0, _field("VmHWM") - before)
+
+
+def _field(name: str) -> int:
+    """Return a field of /proc/self/status in bytes."""
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"{_STATUS} has no {name}")
