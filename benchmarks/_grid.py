@@ -42,6 +42,10 @@ class CellFailedError(Exception):
     """The cell has no figure because it failed; asv then exits with 2."""
 
 
+PATIENT = (1, 30, 0.5)
+"""Number and seconds of the calls of one process, for what rankings are made of."""
+
+
 def in_turn(question):
     """Return the references of a question that every backend answers."""
     return (("pickle-5", question, "pickle-5"), ("raw", question, "raw"))
@@ -59,8 +63,9 @@ class Grid:
     # question's own method or elsewhere (this file, backends/_base.py).
     version = "2"
     timeout = 1800
-    # Three processes; in each one warm-up call at least, then up to 30 calls in 0.2 s.
-    # A call slower than that is not warmed up: its first call is its only sample.
+    # Three processes; in each one warm-up call at least, then up to 30 calls in 0.2 s, the
+    # references included. A call slower than that is not warmed up: its first call is its
+    # only sample.
     rounds = 3
     repeat = (1, 30, 0.2)
     warmup_time = 0.02

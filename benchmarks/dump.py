@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from benchmarks._grid import Grid, in_turn
+from benchmarks._grid import PATIENT, Grid, in_turn
 from persistbench.outcomes import Outcome
 
 
@@ -27,6 +27,8 @@ class _Dumping(Grid):
 
 
 class Dump(_Dumping):
+    repeat = PATIENT
+
     def references(self, cell):
         return in_turn(Dump)
 

@@ -42,6 +42,8 @@ class _SteadyUse(_Use):
 
 
 class LoadFirst(_Use):
+    rounds = 2
+
     def time_load_first_predict(self, pipeline, backend):
         self.loaded = self.backend.load(self.path)
         self.used = self.use(self.loaded)

@@ -14,7 +14,11 @@ from persistbench.errors import UserError
 
 
 def run(
-    arguments: list[str], pipelines: list[str], backend_ids: list[str], say: Callable[[str], None]
+    arguments: list[str],
+    pipelines: list[str],
+    backend_ids: list[str],
+    every: bool,
+    say: Callable[[str], None],
 ) -> int:
     """Run `asv run` with these arguments, then `asv publish`; return asv's exit status.
 
@@ -22,6 +26,7 @@ def run(
         arguments: handed to `asv run`.
         pipelines: names to narrow the grid to; empty for all.
         backend_ids: likewise.
+        every: all questions, and not only those of :data:`QUICK`.
         say: is called with each line for the reader.
 
     Raises:
@@ -31,7 +36,7 @@ def run(
     # Named before anything starts, in one sentence: what is unknown or cannot work.
     catalogue.discover()
     backends.discover()
-    selection = _selection(pipelines, backend_ids, arguments)
+    selection = _selection(pipelines, backend_ids, arguments, every)
     results = _writable(root / "results")
     say(f"Machine: {machine.register()}. Artifacts: {store.folder().parent}.")
     before = cost.samples(results)
@@ -107,7 +112,13 @@ def _writable(results: Path) -> Path:
     return results
 
 
-def _selection(pipelines: list[str], backend_ids: list[str], arguments: list[str]) -> list[str]:
+QUICK = ("dump", "label_changes", "load", "mmap", "size")
+"""The files of questions that are asked unless all are wanted: at most 20 minutes on 2 cores."""
+
+
+def _selection(
+    pipelines: list[str], backend_ids: list[str], arguments: list[str], every: bool
+) -> list[str]:
     """Return asv's arguments, narrowed to these names.
 
     asv joins several ``--bench`` by "or"; a cell's two names have to be joined by "and".
@@ -116,14 +127,18 @@ def _selection(pipelines: list[str], backend_ids: list[str], arguments: list[str
         catalogue.get(name)
     for name in backend_ids:
         backends.get(name)
-    if not pipelines and not backend_ids:
-        return arguments
-    if any(argument.startswith(("-b", "--bench")) for argument in arguments):
+    own = any(argument.startswith(("-b", "--bench")) for argument in arguments)
+    narrowed = bool(pipelines or backend_ids)
+    if own and narrowed:
         raise UserError(
             "--pipeline and --backend do not go with asv's --bench: write all in one "
             "expression, such as -b \"time_load.*'small', 'joblib'\"."
         )
+    if own or (every and not narrowed):
+        return arguments
     names = [
         "|".join(re.escape(name) for name in chosen) or ".*" for chosen in (pipelines, backend_ids)
     ]
-    return [*arguments, "--bench", rf"\('({names[0]})', '({names[1]})'\)"]
+    questions = "" if every else rf"^({'|'.join(QUICK)})\."
+    cells = rf".*\('({names[0]})', '({names[1]})'\)" if narrowed else ""
+    return [*arguments, "--bench", questions + cells]

@@ -36,7 +36,7 @@ PLANTED = (0.0, 0.05, 0.10)
 PROCESSES = 3
 """As many as the suite has rounds."""
 
-PAIRS, SECONDS = 30, 0.2
+PAIRS, SECONDS = 30, 0.5
 """In one process, as in the suite."""
 
 LONGEST = 0.06

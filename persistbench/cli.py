@@ -63,10 +63,13 @@ def bench_(
     backend: Annotated[
         list[str] | None, typer.Option(help="Only this backend; may be repeated.")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Ask all questions: cold cache, memory, ..., too.")
+    ] = False,
 ) -> None:
     """Run the suite and publish; other arguments go to `asv run`."""
     say = partial(print, flush=True)  # before what asv prints next
-    raise typer.Exit(bench.run(context.args, pipeline or [], backend or [], say))
+    raise typer.Exit(bench.run(context.args, pipeline or [], backend or [], every, say))
 
 
 class Format(StrEnum):

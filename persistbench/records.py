@@ -88,7 +88,7 @@ def read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the records of a file, oldest first, and one sentence for each broken line."""
     records: list[dict[str, Any]] = []
     broken: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
         if not line:
             continue
         try:

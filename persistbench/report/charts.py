@@ -101,7 +101,8 @@ def library_colour(backends: set[str]) -> Any:
     if FLOOR in backends:
         names.append(FLOOR)
         colours.append(FLOOR_COLOUR)
-    return alt.Color("library:N", title=None, scale=alt.Scale(domain=names, range=colours))
+    scale = alt.Scale(domain=names, range=colours)
+    return alt.Color("library:N", title=None, scale=scale, legend=alt.Legend(columns=3))
 
 
 def dot(place: int, figure: Figure) -> dict[str, Any]:
@@ -169,18 +170,17 @@ def dots(
     ).properties(width=width, height=alt.Step(18 if len(ways) > 1 else 22), autosize=FIT)
 
 
-def interactive(name: str, chart: Any, alt_text: str, caption: str = "") -> Markup:
+def interactive(name: str, chart: Any, alt_text: str) -> Markup:
     """Return the HTML that shows a chart; page.js draws it and sets its parameters.
 
     Args:
         name: unique on the page.
         chart: an Altair chart.
         alt_text: what it shows, for a reader who cannot see it.
-        caption: how to read it.
     """
     spec = chart.properties(description=alt_text).to_dict()
     spec.pop("config", None)  # the page has one theme for all
-    return fill("chart.html", name=name, spec=spec, alt=alt_text, caption=caption)
+    return fill("chart.html", name=name, spec=spec, alt=alt_text)
 
 
 def save(picture: Picture, folder: Path, name: str) -> list[Path]:

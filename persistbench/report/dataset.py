@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from persistbench.report.compare import FLOOR, best, ratio
@@ -13,6 +14,7 @@ REFERENCES = {BEST: "the best of the row", "pickle-5": "pickle-5", FLOOR: "raw, 
 """What a figure can be read against, and how that is called."""
 
 
+@lru_cache(maxsize=1)
 def rows(table: Table) -> list[dict[str, Any]]:
     """Return a row for every figure or refusal, with its ratios to the references.
 
@@ -81,11 +83,11 @@ def _compared(group: list[Figure]) -> Iterable[dict[str, Any]]:
         }
         for name in REFERENCES:
             other = references.get(name)
-            whole = figure.value is not None and other is not None and other.value is not None
-            found = ratio(figure, other) if whole and other is not None else None
-            row[f"to_{name}"] = _short(found.value if found else None, 4)
-            row[f"to_{name}_low"] = _short(found.low if found else None, 4)
-            row[f"to_{name}_high"] = _short(found.high if found else None, 4)
+            # A count, or nothing at all, is no measure of another.
+            found = ratio(figure, other) if other and figure.value and other.value else None
+            row[f"to_{name}"] = _short(found.value if found else None, 6)
+            row[f"to_{name}_low"] = _short(found.low if found else None, 6)
+            row[f"to_{name}_high"] = _short(found.high if found else None, 6)
         yield row
 
 

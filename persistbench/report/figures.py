@@ -9,6 +9,7 @@ import csv
 import io
 import itertools
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
@@ -73,14 +74,16 @@ class Place:
         machine: asv's name of the machine.
         environment: asv's name of the environment.
         facts: what is known of it, as pairs of a heading and a text.
+        requirements: the versions that tell its environment from others.
     """
 
     machine: str
     environment: str
     facts: tuple[tuple[str, str], ...]
+    requirements: dict[str, str] = field(default_factory=dict, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """All that the results folder holds.
 
@@ -129,6 +132,7 @@ def collect(results: Path) -> Table:
         try:
             result = Results.load(str(path), machine_name=machine)
             keys = result.get_all_result_keys()
+            str(result.params["machine"]), result.commit_hash[:8]
         except Exception as error:  # what a foreign file makes asv raise is not foreseeable
             warnings.append(f"{path} is left out: {error}")
             continue
@@ -137,17 +141,28 @@ def collect(results: Path) -> Table:
         turns, broken = pairs.read(path.with_suffix(".pairs.jsonl"))
         warnings += broken
         reasons = {tuple(str(record.get(key)) for key in _REASON): record for record in found}
-        sources[result.params["machine"], result._env_name].append(_Source(result, found))
+        source = _Source(result, found, [])
+        sources[result.params["machine"], result._env_name].append(source)
         for key in keys:
-            version = benchmarks.get(key, {}).get("version")
+            if key not in benchmarks:
+                warnings.append(f"{path}: {key} is left out: benchmarks.json does not know it.")
+                continue
+            version = benchmarks[key].get("version")
             if result.benchmark_version.get(key) != version:
                 warnings.append(
                     f"{path}: {key} was measured by another version of the benchmark "
                     "and is left out; `make bench` measures it again."
                 )
                 continue
-            started = result.started_at.get(key) or 0
-            for figure, samples in _figures(result, key, benchmarks[key].get("unit", ""), reasons):
+            try:
+                started = int(result.started_at.get(key) or 0)
+                unit = benchmarks[key].get("unit", "")
+                rows = list(_figures(result, key, unit, reasons))
+            except Exception as error:  # asv has read it, and it is no result of this suite
+                warnings.append(f"{path}: {key} is left out: {error}")
+                continue
+            source.times.append(started)
+            for figure, samples in rows:
                 old = newest.get(figure.cell)
                 # A cell that a later, narrower run left out keeps what it had.
                 weaker = figure.status == "not run" or (old is not None and old.started > started)
@@ -159,7 +174,11 @@ def collect(results: Path) -> Table:
                 newest[figure.cell] = _Cell(started, figure, samples, own)
     figures, derived = _with_pairs(newest.values(), warnings)
     used = {(figure.machine, figure.environment) for figure in figures}
-    places = [Place(*key, _facts(found)) for key, found in sorted(sources.items()) if key in used]
+    places = [
+        Place(*key, _facts(kept), _requirements(kept))
+        for key, found in sorted(sources.items())
+        if key in used and (kept := [source for source in found if source.times])
+    ]
     timed = {cell.figure: cell.samples for cell in newest.values() if cell.samples}
     return Table(figures, places, warnings, timed, derived)
 
@@ -187,6 +206,7 @@ class _Source(NamedTuple):
 
     result: Any
     records: list[dict[str, Any]]
+    times: list[int]
 
 
 _REASON = ("pipeline", "backend", "access", "question")
@@ -252,7 +272,7 @@ def _cpu_time(figure: Figure, measured: pairs.Pairs) -> Figure:
 
     calls = [call for process in measured.cpu for call in process]
     value, found = compute_stats(calls, 1)
-    ends = (value, _not_negative(found["ci_99_a"]), found["ci_99_b"])
+    ends = (value, *_ends_of(found))
     return _derived(figure, f"{figure.question}_cpu", ends, figure.unit, len(calls))
 
 
@@ -265,6 +285,8 @@ def _figures(
     values = result.get_result_value(key, grid)
     stats = result.get_result_stats(key, grid)
     samples = result.get_result_samples(key, grid)
+    if len(grid) != 2:
+        raise ValueError("it is not one of pipelines and backends")
     cells = zip(itertools.product(*grid), values, stats, samples, strict=True)
     for names, value, stat, calls in cells:
         pipeline, backend = (ast.literal_eval(name) for name in names)
@@ -281,8 +303,7 @@ def _figures(
             backend,
             value if status == "ok" else None,
             unit,
-            _not_negative(found.get("ci_99_a")),
-            found.get("ci_99_b"),
+            *_ends_of(found),
             int(found.get("repeat", 1) * found.get("number", 1)) if status == "ok" else 0,
             status,
             reason,
@@ -290,9 +311,15 @@ def _figures(
         yield figure, list(calls or ()) if status == "ok" else []
 
 
-def _not_negative(low: float | None) -> float | None:
-    """Return the lower end, at least 0: of three samples asv's reaches below, and no call does."""
-    return None if low is None else max(low, 0.0)
+def _ends_of(stats: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Return the 99 % interval, at least 0: of three samples asv's reaches below, and no call does.
+
+    One sample has none: asv's is infinite.
+    """
+    low, high = stats.get("ci_99_a"), stats.get("ci_99_b")
+    if low is None or high is None or not math.isfinite(low) or not math.isfinite(high):
+        return None, None
+    return max(low, 0.0), high
 
 
 def _explained(record: dict[str, Any], failed: bool) -> tuple[str, str]:
@@ -300,12 +327,27 @@ def _explained(record: dict[str, Any], failed: bool) -> tuple[str, str]:
     if not record or record["status"] == "ok":
         return ("failed", "no reason is on record") if failed else ("not run", "")
     reason = f"{record['outcome']}: {record['reason']}".rstrip(": ")
+    # The address of an object differs in every process, and says nothing.
+    reason = re.sub(r" at 0x[0-9a-f]+", "", reason)
     return ("failed" if failed else record["status"]), reason
 
 
 def _records(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the records beside a result file, oldest first, and what is broken in it."""
-    return records.read(path) if path.is_file() else ([], [])
+    if not path.is_file():
+        return [], []
+    found, broken = records.read(path)
+    whole = [record for record in found if _TEXTS.issubset(_texts_of(record))]
+    if len(whole) < len(found):
+        broken.append(f"{path} has {len(found) - len(whole)} foreign lines, which are left out.")
+    return whole, broken
+
+
+_TEXTS = {"pipeline", "backend", "access", "question", "status", "outcome", "reason"}
+
+
+def _texts_of(record: dict[str, Any]) -> set[str]:
+    return {name for name, value in record.items() if isinstance(value, str)}
 
 
 def _reason(found: dict[tuple[str, ...], Any], pipeline: str, backend: str, question: str) -> Any:
@@ -331,14 +373,16 @@ def _benchmarks(results: Path) -> dict[str, Any]:
 
 def _facts(sources: list[_Source]) -> tuple[tuple[str, str], ...]:
     """Return what is known of a machine and environment, the newest word on each."""
-    newest = max(sources, key=lambda source: max(source.result.started_at.values(), default=0))
+    sources = sorted(sources, key=lambda source: max(source.times, default=0))
+    newest = sources[-1]
     params = newest.result.params
-    started = [time for source in sources for time in source.result.started_at.values() if time]
+    started = [time for source in sources for time in source.times if time]
     record: dict[str, Any] = next((r for r in reversed(newest.records) if r.get("libraries")), {})
     versions: dict[str, str] = {}
     for source in sources:
         for found in source.records:
-            versions |= found.get("libraries") or {}
+            libraries = found.get("libraries")
+            versions |= libraries if isinstance(libraries, dict) else {}
     facts = {
         "processor": params.get("cpu") or "",
         "memory": params.get("ram") or "",
@@ -352,6 +396,13 @@ def _facts(sources: list[_Source]) -> tuple[tuple[str, str], ...]:
         ),
     }
     return tuple((heading, text) for heading, text in facts.items() if text)
+
+
+def _requirements(sources: list[_Source]) -> dict[str, str]:
+    """Return Python and what asv installed, by name."""
+    own = {"arch", "cpu", "machine", "num_cpu", "os", "ram"}
+    params = sources[-1].result.params
+    return {name: str(value) for name, value in params.items() if name not in own and value}
 
 
 def _ends(times: list[int]) -> list[int]:

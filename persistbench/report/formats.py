@@ -18,7 +18,7 @@ HOW_TO_MEASURE = "`make bench` measures them."
 
 _SCALES = {
     "seconds": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")),
-    "bytes": ((1e6, "MB"), (1e3, "kB"), (1.0, "B")),
+    "bytes": ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")),
 }
 
 
@@ -61,13 +61,14 @@ def human(value: float | None, unit: str) -> str:
     """Return a value with three significant digits and a unit of a readable size."""
     if value is None:
         return ""
+    value = float(f"{value:.3g}")  # before the scale is chosen: 999.9 ms is 1 s
     scales = _SCALES.get(unit, ((1.0, unit),))
     scale, name = next((s for s in scales if abs(value) >= s[0]), scales[-1])
-    return f"{value / scale:.3g} {name}"
+    return f"{float(f'{value / scale:.3g}'):,g} {name}"
 
 
 def times(ratio: float) -> str:
-    """Return a ratio with two significant digits; close to 1, with as many as tell it from 1."""
+    """Return a ratio with two significant digits, and two decimals close to 1."""
     if ratio == 1:
         return "1×"
     if 0.95 < ratio < 1.05:
@@ -87,6 +88,8 @@ def with_interval(figure: Figure) -> str:
     """Return a figure as it is read, with its interval and sample count if it has them."""
     shown = human(figure.value, figure.unit)
     ends = interval(figure)
+    if figure.unit == "seconds" and not ends:
+        return f"{shown} (1 sample, no interval)"
     return f"{shown} ({ends}, {figure.samples} samples)" if ends else shown
 
 

@@ -41,16 +41,23 @@ def _vega() -> str:
 def _places(places: list[Place]) -> list[tuple[str, str]]:
     """Return the address and the name of each place: the machine, and what is special to it.
 
-    asv's name of an environment holds every pinned version; those that all share say nothing.
+    Versions that all environments share say nothing.
     """
-    parts = [place.environment.split("-") for place in places]
-    shared = set(parts[0]).intersection(*parts) if parts else set()
+    every = [set(place.requirements.items()) for place in places]
+    shared = set.intersection(*every) if every else set()
     found = []
-    for place, words in zip(places, parts, strict=True):
-        own = " ".join(word for word in words if word not in shared)
-        name = f"{place.machine}, {own}" if own else place.machine
-        found.append((f"{place.machine}/{place.environment}", name))
-    return found
+    for place in places:
+        own = [
+            f"{name} {version}"
+            for name, version in place.requirements.items()
+            if (name, version) not in shared
+        ]
+        found.append((f"{place.machine}/{place.environment}", ", ".join((place.machine, *own))))
+    names = [name for _, name in found]
+    return [
+        (address, name if names.count(name) == 1 else address.replace("/", ", ", 1))
+        for address, name in found
+    ]
 
 
 def _pipelines(table: Table) -> dict[str, str]:

@@ -38,6 +38,7 @@ class ComparisonPage(OutputPublisher):
     name = "persistbench"
     button_label = "Comparison"
     description = "How should I save this pipeline?"
+    made = False
 
     @classmethod
     def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:
@@ -52,6 +53,7 @@ class ComparisonPage(OutputPublisher):
 
             store.publish(site / "index.html", page.render(table))
             _install_history(site)
+            cls.made = True
         except ModuleNotFoundError as error:
             log.error(
                 f"The page of the comparison is left out, because {error.name} is not installed "
@@ -99,7 +101,8 @@ def _publish(cls: type[Publish], conf: Any, *args: Any, **kwargs: Any) -> Any:
             f"The site cannot be written to {site} ({error.strerror or error}){kept}: "
             "make room or give yourself the right to."
         ) from error
-    log.info(f"The comparison of the backends is {os.path.relpath(site / 'index.html')}")
+    if ComparisonPage.made:
+        log.info(f"The comparison of the backends is {os.path.relpath(site / 'index.html')}")
     return status
 
 

@@ -22,7 +22,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"human": human, "times": times}
-    found.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
+    found.policies["json.dumps_kwargs"] = {
+        "sort_keys": False,
+        "separators": (",", ":"),
+        "allow_nan": False,
+    }
     return found
 
 

@@ -29,8 +29,11 @@ class Deployment:
         loads = self.loads * self.workers
         transfer = (1 + loads) * (size.value or 0.0) / self.bandwidth
 
-        def add(one: float | None, other: float | None) -> float:
-            return (one or 0.0) + transfer + loads * (other or 0.0)
+        def add(end: str) -> float:
+            one, other = (getattr(f, end) for f in (dump, load))
+            one = dump.value if one is None else one
+            other = load.value if other is None else other
+            return float(one or 0.0) + transfer + loads * float(other or 0.0)
 
         return Figure(
             dump.machine,
@@ -38,10 +41,10 @@ class Deployment:
             "total",
             dump.pipeline,
             dump.backend,
-            add(dump.value, load.value),
+            add("value"),
             "seconds",
-            add(dump.low, load.low),
-            add(dump.high, load.high),
+            add("low"),
+            add("high"),
             min(dump.samples, load.samples),
             "ok",
             "",

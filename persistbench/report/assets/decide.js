@@ -27,7 +27,7 @@
   }
 
   function refusals(backend, figures, settings) {
-    const claims = CLAIMS[backend];
+    const claims = Object.hasOwn(CLAIMS, backend) ? CLAIMS[backend] : undefined;
     const found = [];
     const load = settings.shared === "yes" ? "map_first_predict" : "load";
     for (const question of new Set(["dump", "size", load])) {

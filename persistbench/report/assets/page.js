@@ -80,7 +80,11 @@ const persistbench = (() => {
 
   function drawAll() {
     document.documentElement.classList.toggle("dark", dark.matches);
-    return Promise.all([...document.querySelectorAll("[data-chart]")].map(embed));
+    return Promise.allSettled([...document.querySelectorAll("[data-chart]")].map((canvas) =>
+      embed(canvas).catch((error) => {
+        canvas.textContent = `This chart cannot be drawn: ${error.message}`;
+        console.error(error);
+      })));
   }
 
   document.addEventListener("DOMContentLoaded", async () => {

@@ -47,7 +47,7 @@ def questions(rows: list[dict[str, Any]]) -> list[str]:
     return [q for q in first if q in found] + sorted(found - set(first))
 
 
-def chart(rows: list[dict[str, Any]], data: Any, question: str = "load") -> Any:
+def chart(rows: list[dict[str, Any]], data: Any) -> Any:
     """Return the heat map with the parameters ``place``, ``question`` and ``relative``."""
     backends = sorted({row["backend"] for row in rows})
     across = alt.X(
@@ -70,7 +70,8 @@ def chart(rows: list[dict[str, Any]], data: Any, question: str = "load") -> Any:
             cell=(
                 "datum.status === 'ok' ? (isValid(datum.ratio) ?"
                 " (datum.tie ? '=' : '') + format(datum.ratio,"
-                " datum.ratio !== 1 && abs(datum.ratio - 1) < 0.05 ? '.2f' : '.2~r') : datum.shown)"
+                " datum.ratio !== 1 && abs(datum.ratio - 1) < 0.05 ? '.2f' : '.2~r')"
+                " : datum.unit === 'predictions' ? '' + datum.value : '–')"
                 " : datum.status === 'failed' ? '✗' : datum.status === 'n/a' ? 'n/a' : '·'"
             ),
             figure="datum.status === 'ok' ? datum.shown : datum.status",
@@ -120,7 +121,7 @@ def chart(rows: list[dict[str, Any]], data: Any, question: str = "load") -> Any:
     )
     return layers.add_params(
         alt.param(name="place", value=0),
-        alt.param(name="question", value=question),
+        alt.param(name="question", value="load"),
         alt.param(name="relative", value=dataset.BEST),
     ).properties(width=alt.Step(38), height=alt.Step(25))
 

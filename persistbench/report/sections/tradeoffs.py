@@ -64,6 +64,7 @@ def points(table: Table, view: str) -> list[dict[str, Any]]:
                 better = dominating(pair, rivals) if contends(pair[0]) else []
                 row["front"] = contends(pair[0]) and not better
                 row["note"] = _note(pair[0], better)
+                row["spoken"] += f", {row['note']}"
                 own.append(row)
             _name([row for row in own if row["front"]])
             found += own
