@@ -52,9 +52,13 @@ def run(
         return status
     published = _asv(root, "publish")
     wall = time.monotonic() - started
-    inside = cost.seconds_inside(before, cost.samples(results))
+    spent = cost.seconds_inside(before, cost.samples(results))
+    inside = sum(spent.values())
     say(f"Run and publish: {wall:.0f} s, of which {inside:.0f} s ({inside / wall:.0%}) were inside")
-    say("timed calls; the rest is fitting, checking answers, warming up, starting processes.")
+    say("timed calls; the rest is fitting, checking answers, calling references, warming up,")
+    say(f"starting processes. {len(spent)} timed figures, {len(spent) / wall:.1f} a second.")
+    for place, seconds in sorted(spent.items(), key=lambda item: -item[1])[:DEAREST]:
+        say(f"  {seconds:6.1f} s  {place}")
     if published == 0:
         say(f"The page: {root / 'html' / 'index.html'} (asv preview serves it)")
     if status == 2:
@@ -111,6 +115,9 @@ def _writable(results: Path) -> Path:
         ) from error
     return results
 
+
+DEAREST = 5
+"""So many cells are named at the end of a run, with what their calls cost."""
 
 QUICK = ("dump", "label_changes", "load", "mmap", "size")
 """The files of questions that are asked unless all are wanted: at most 20 minutes on 2 cores."""

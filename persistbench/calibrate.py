@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -26,15 +26,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from persistbench import backends, bench, catalogue, intervals, machine, records, store
+from persistbench.calibration import (
+    FILE,
+    PROCESSES,
+    REQUIRED,
+    Agreement,
+    Calibration,
+    Planted,
+    needed,
+)
 from persistbench.cells import Cell
 from persistbench.errors import UserError
 
 BACKENDS = ("pickle-5", "joblib", "cloudpickle")
 FLOOR = "raw"
 QUESTIONS = ("load", "dump")
-PLANTED = (0.0, 0.05, 0.10)
-PROCESSES = 3
-"""As many as the suite has rounds."""
+PLANTED = (0.0, *REQUIRED)
 
 PAIRS, SECONDS = 30, 0.5
 """In one process, as in the suite."""
@@ -45,18 +52,8 @@ LONGEST = 0.06
 COMPARED = 5
 """In so many cells, from the quickest to the slowest, pyperf measures, too."""
 
-ALLOWED_ALARMS = 0.01
-REQUIRED = {0.05: 0.80, 0.10: 0.95}
-"""Share of the cells of over 1 ms in which a planted slow-down must be found."""
-
-AGREEMENT = 0.10
-"""How far pyperf's time may be from ours, if the interval of the ratio does not hold 1."""
-
 CELL = "PERSISTBENCH_CELL"
 """Environment variable: what a process of pyperf measures, as JSON."""
-
-FILE = "calibration.jsonl"
-"""In the machine's folder of results/; not .json, which asv would take for a result."""
 
 
 class Task(NamedTuple):
@@ -66,99 +63,6 @@ class Task(NamedTuple):
     pipeline: str
     backend: str
     slower: float = 0.0
-
-
-@dataclass(frozen=True)
-class Planted:
-    """What became of a planted slow-down in the cells of over 1 ms."""
-
-    slower: float
-    cells: int
-    found: int
-
-    @property
-    def enough(self) -> bool:
-        """Whether it was found often enough."""
-        return not self.cells or self.found >= REQUIRED[self.slower] * self.cells
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Our time of a call over pyperf's, with the 99 % interval."""
-
-    cell: str
-    ratio: float
-    low: float
-    high: float
-
-    @property
-    def enough(self) -> bool:
-        """Whether the two instruments agree."""
-        return self.low <= 1 <= self.high or abs(self.ratio - 1) <= AGREEMENT
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What was found out.
-
-    Attributes:
-        date: of the end, UTC.
-        cells: how many were compared with themselves.
-        alarms: how many of them were called different.
-        planted: what became of each slow-down.
-        noise: standard deviation of a process's median ratio, relative.
-        needed: how many processes would find 5 % in four of five cells.
-        pyperf: the agreement in single cells; empty where pyperf is not installed.
-        seconds: how long it took.
-        libraries: versions.
-    """
-
-    date: str
-    cells: int
-    alarms: int
-    planted: tuple[Planted, ...]
-    noise: float
-    needed: int
-    pyperf: tuple[Agreement, ...]
-    seconds: float
-    libraries: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """Whether figures from this machine can be relied on as they are."""
-        return (
-            self.alarms <= ALLOWED_ALARMS * self.cells
-            and all(part.enough for part in self.planted)
-            and all(part.enough for part in self.pyperf)
-        )
-
-    def sentences(self) -> list[str]:
-        """Return the verdict, for a reader."""
-        found = [
-            f"Compared with itself, a backend was called different in {self.alarms} of "
-            f"{self.cells} cells (allowed: {ALLOWED_ALARMS:.0%})."
-        ]
-        found += [
-            f"A planted slow-down of {part.slower:.0%} was found in {part.found} of {part.cells} "
-            f"cells of over 1 ms (required: {REQUIRED[part.slower]:.0%})."
-            for part in self.planted
-        ]
-        found += [
-            f"{part.cell}: pyperf's time, ours is {part.ratio:.3f} times that "
-            f"({part.low:.3f} to {part.high:.3f})."
-            for part in self.pyperf
-        ]
-        found.append(
-            f"The ratios of two processes differ by {self.noise:.1%}; {self.needed} processes for "
-            f"each cell would find 5 % in four of five cells, the suite has {PROCESSES}."
-        )
-        found.append(
-            "Passed: ratios and ties of this machine hold."
-            if self.passed
-            else "Not passed: this machine is too noisy for small differences; "
-            "the report takes its noise into every interval."
-        )
-        return found
 
 
 Rows = list[tuple[float, float]]
@@ -195,17 +99,6 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
     with store.replacing(path) as temporary:
         temporary.write_text(json.dumps(asdict(verdict)) + "\n", encoding="utf-8")
     return verdict, path
-
-
-def read(folder: Path) -> Calibration | None:
-    """Return what was found out about the machine with this folder of results, if anything."""
-    try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        content["planted"] = tuple(Planted(**part) for part in content["planted"])
-        content["pyperf"] = tuple(Agreement(**part) for part in content["pyperf"])
-        return Calibration(**content)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def ready(task: Task) -> Any:
@@ -351,18 +244,11 @@ def _judged(
             if by
         ),
         noise,
-        _needed(noise),
+        needed(noise),
         agreements,
         round(seconds, 1),
         records.versions(records.LIBRARIES),
     )
-
-
-def _needed(noise: float, slower: float = 0.05, power: float = 0.80) -> int:
-    """Return how many processes find a slow-down so often: the usual formula of two quantiles."""
-    normal = statistics.NormalDist()
-    reach = normal.inv_cdf((1 + intervals.LEVEL) / 2) + normal.inv_cdf(power)
-    return max(2, math.ceil((reach * noise / math.log1p(slower)) ** 2))
 
 
 def _wall(rows: Rows) -> float:

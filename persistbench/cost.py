@@ -4,11 +4,12 @@ Read from asv's results, which must have been stored with their samples
 (``asv run --record-samples``; `persistbench bench` does so).
 """
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-Samples = dict[tuple[str, str, int], list[float]]
-"""Seconds of each timed call, by result file, benchmark and position in its grid."""
+Samples = dict[tuple[str, str, str], list[float]]
+"""Seconds of each timed call, by result file, benchmark and cell."""
 
 
 def samples(results: Path) -> Samples:
@@ -16,23 +17,25 @@ def samples(results: Path) -> Samples:
     return dict(_iter_samples(results))
 
 
-def seconds_inside(before: Samples, after: Samples) -> float:
-    """Return the seconds spent in the timed calls that a run added.
+def seconds_inside(before: Samples, after: Samples) -> dict[str, float]:
+    """Return the seconds spent in the timed calls that a run added, by benchmark and cell.
 
     Args:
         before: samples in the results folder before the run.
         after: samples after it. A list that begins with the old one was appended to;
             any other was replaced.
     """
-    total = 0.0
+    found = {}
     for place, values in after.items():
         old = before.get(place, [])
         appended = bool(old) and values[: len(old)] == old
-        total += sum(values[len(old) :] if appended else values)
-    return total
+        added = values[len(old) :] if appended else values
+        if added:
+            found[f"{place[1]} {place[2]}"] = sum(added)
+    return found
 
 
-def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, int], list[float]]]:
+def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, str], list[float]]]:
     from asv.results import iter_results
 
     if not results.is_dir():
@@ -41,6 +44,8 @@ def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, int], list[fl
         for benchmark in result.get_all_result_keys():
             grid = result.get_result_params(benchmark)
             stored = result.get_result_samples(benchmark, grid)
-            for index, values in enumerate(stored or []):
+            cells = itertools.product(*grid)
+            for cell, values in zip(cells, stored or (), strict=False):
                 if values:
-                    yield (str(result._filename), benchmark, index), [float(v) for v in values]
+                    place = (str(result._filename), benchmark, ", ".join(cell))
+                    yield place, [float(value) for value in values]

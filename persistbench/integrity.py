@@ -99,6 +99,16 @@ def compare(original: Reference, loaded: Any) -> Verdict:
     return Verdict(Outcome.SAME, label_changes=label_changes)
 
 
+def answers_same(expected: Any, output: Any) -> bool:
+    """Return whether an output is that of the original, bit for bit.
+
+    Args:
+        expected: an entry of :attr:`Reference.outputs`.
+        output: what the same method of a loaded pipeline has returned.
+    """
+    return _identical(expected, _comparable(output))
+
+
 def structure(estimator: Any) -> dict[str, str]:
     """Return the class of the estimator ("") and of each nested step, by parameter name."""
     found = {"": _class_name(estimator)}

@@ -2,25 +2,27 @@
 
 from persistbench.cost import seconds_inside
 
-CELL = ("machine/run.json", "load.Load.time_load", 0)
-OTHER = ("machine/run.json", "load.Load.time_load", 1)
+CELL = ("machine/run.json", "load.Load.time_load", "'small', 'joblib'")
+OTHER = ("machine/run.json", "load.Load.time_load", "'small', 'raw'")
+NAME = "load.Load.time_load 'small', 'joblib'"
 
 
 def test_new_samples_count() -> None:
     """Every sample of a cell that was not there before is part of the run."""
-    assert seconds_inside({}, {CELL: [1.0, 2.0], OTHER: [0.5]}) == 3.5
+    found = seconds_inside({}, {CELL: [1.0, 2.0], OTHER: [0.5]})
+    assert found == {NAME: 3.0, "load.Load.time_load 'small', 'raw'": 0.5}
 
 
 def test_replaced_samples_count_in_full() -> None:
     """A cell measured again counts with its new samples only."""
-    assert seconds_inside({CELL: [9.0, 9.0]}, {CELL: [1.0, 2.0]}) == 3.0
+    assert seconds_inside({CELL: [9.0, 9.0]}, {CELL: [1.0, 2.0]}) == {NAME: 3.0}
 
 
 def test_appended_samples_count_alone() -> None:
     """Where samples were added to old ones, the old ones are not part of the run."""
-    assert seconds_inside({CELL: [9.0, 9.0]}, {CELL: [9.0, 9.0, 1.0]}) == 1.0
+    assert seconds_inside({CELL: [9.0, 9.0]}, {CELL: [9.0, 9.0, 1.0]}) == {NAME: 1.0}
 
 
 def test_untouched_cells_do_not_count() -> None:
     """A narrowed run does not take credit for what was measured before it."""
-    assert seconds_inside({CELL: [9.0]}, {CELL: [9.0]}) == 0.0
+    assert seconds_inside({CELL: [9.0]}, {CELL: [9.0]}) == {}

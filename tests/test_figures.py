@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from persistbench.report.compare import ranked
+from persistbench import pairs
+from persistbench.report.compare import ranked, ratio, steady
 from persistbench.report.figures import COLUMNS, Figure, collect, to_csv
 from persistbench.report.formats import human, times, to_json, to_markdown
-from tests._results import describe, figure, measured, record
+from tests._results import NAMES, describe, figure, measured, record
 
 
 @pytest.fixture
@@ -148,3 +149,62 @@ def test_samples_are_kept_in_order(results: Path) -> None:
         ("small", "pickle-5"): [0.99, 1.0, 1.01],
         ("<script>", "joblib"): [1.98, 2.0, 2.02],
     }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe\n",
+        b'{"pipeline": "small"}\n',
+        b'{"pipeline": 3, "backend": "joblib", "access": "load", "question": ""}\n',
+        b"[1]\n",
+    ],
+)
+def test_foreign_lines_of_records_are_named(results: Path, line: bytes) -> None:
+    """Whatever a record file holds, the figures beside it are shown."""
+    path = measured(results, [1.0, math.nan, 3.0, 4.0])
+    path.with_suffix(".outcomes.jsonl").write_bytes(line)
+    table = collect(results)
+    assert len(table.figures) == 4
+    assert any("outcomes.jsonl" in warning for warning in table.warnings)
+
+
+def test_benchmark_of_another_shape_is_named(results: Path) -> None:
+    """A result without pipelines and backends is somebody else's."""
+    path = measured(results, [1.0, 2.0, 3.0, 4.0])
+    stored = json.loads(path.read_text())
+    stored["results"][NAMES[0]][stored["result_columns"].index("params")] = [["1", "2", "3", "4"]]
+    path.write_text(json.dumps(stored))
+    table = collect(results)
+    assert not table.figures
+    assert any("is left out" in warning for warning in table.warnings)
+
+
+def test_calls_in_turn_decide_order_and_ties(results: Path) -> None:
+    """Medians a third apart are a tie if calls in turn do not differ; the table has both."""
+    path = measured(results, [1.0, 1.3, math.nan, math.nan])
+    rng = [0.99, 1.0, 1.01]
+    turns = [
+        pairs.Pairs(("load", "small", backend), "1", {"pickle-5": [[r] * 6 for r in rng]}, [[0.5]])
+        for backend in ("pickle-5", "joblib")
+    ]
+    pairs.write(path.with_suffix(".pairs.jsonl"), turns)
+    table = collect(results)
+    found = cells(table.figures)
+    reference, other = found["small", "pickle-5"], found["small", "joblib"]
+    assert ratio(other, reference).value == pytest.approx(1.0)
+    assert ratio(other, reference).tie
+    assert other.value == 1.3
+    derived = {(row.question, row.backend): row for row in table.derived}
+    assert derived["load/pickle-5", "joblib"].value == pytest.approx(1.0)
+    assert derived["load/pickle-5", "joblib"].samples == 18
+    assert derived["load_cpu", "joblib"].value == 0.5
+    assert steady(other, reference).value == pytest.approx(1.0)
+
+
+def test_pairs_of_another_version_are_not_used(results: Path) -> None:
+    """They belong to figures that are left out, too."""
+    path = measured(results, [1.0, 2.0, 3.0, 4.0])
+    old = pairs.Pairs(("load", "small", "joblib"), "0", {"pickle-5": [[1.0]]}, [[0.5]])
+    pairs.write(path.with_suffix(".pairs.jsonl"), [old])
+    assert collect(results).derived == []

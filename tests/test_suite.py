@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from persistbench import records
+from persistbench import pairs, records
+from persistbench.fresh import STAGES
 from persistbench.machine import describe
 
 ROOT = Path(__file__).parents[1]
@@ -150,6 +151,36 @@ def test_dropped_in_files_are_measured_and_published(suite: Path) -> None:
     assert "extra-right" in (suite / "html" / "index.json").read_text()
     table = (suite / "html" / "figures.csv").read_text()
     assert ",map,extra,extra-right,,seconds,,,0,n/a,unsupported: " in table
+
+
+def test_all_questions_are_asked(suite: Path) -> None:
+    """With --all, a new pipeline and backend get every figure, and nothing else is edited."""
+    done = bench(suite, "--all", "--pipeline", "extra", "--backend", "extra-right")
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = (suite / "html" / "figures.csv").read_text().splitlines()
+    own = [line for line in table if ",extra,extra-right," in line]
+    status = {line.split(",")[2]: line.split(",")[10] for line in own}
+    expected = {"load_cold", "peak_load", "peak_dump", "load_cpu", "load/pickle-5", "dump/raw"}
+    expected |= {f"fresh_{stage}" for stage in (*STAGES, "total", "modules")}
+    assert {question for question, found in status.items() if found == "ok"} > expected
+    assert status["workers_8_pss"] == status["map_workers_8_pss"] == "n/a"
+
+
+def test_calls_in_turn_are_kept(suite: Path) -> None:
+    """Each timed call has pairs with its references; a quick run adds to them."""
+    bench(suite, "-b", r"time_load\('small', '(pickle-5|joblib)'")
+    (path,) = suite.glob("results/*/*.pairs.jsonl")
+    before, broken = pairs.read(path)
+    assert not broken
+    assert set(before) == {("load", "small", "pickle-5"), ("load", "small", "joblib")}
+    found = before["load", "small", "joblib"]
+    assert [set(found.ratios), len(found.cpu)] == [{"pickle-5", "raw"}, 3]
+    assert all(len(ratios) >= 3 for ratios in found.ratios["pickle-5"])
+    bench(suite, "-b", r"time_load\('small', 'joblib'", "--quick")
+    after, _ = pairs.read(path)
+    assert after["load", "small", "pickle-5"] == before["load", "small", "pickle-5"]
+    assert after["load", "small", "joblib"].cpu[:3] == found.cpu
+    assert len(after["load", "small", "joblib"].cpu) == 4
 
 
 def test_wrong_answer_gets_no_number_and_fails_the_run(suite: Path) -> None:

@@ -84,6 +84,11 @@ class Backend(ABC):
             UnsupportedError: before the file is opened, if it cannot be mapped.
         """
 
+    def read(self, path: str) -> int:
+        """Read the file ``path`` and decompress it, building nothing; return the bytes."""
+        with open(path, "rb") as file:
+            return len(file.read())
+
 
 def _installed(distribution: str) -> bool:
     try:

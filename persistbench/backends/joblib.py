@@ -1,6 +1,7 @@
 """joblib, uncompressed (can be memory-mapped) and with each of its compressors (cannot)."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar
 
 from persistbench.backends._base import Backend, Claims
@@ -53,6 +54,12 @@ class CompressedJoblib(Backend):
         import joblib
 
         joblib.dump(payload, path, compress=(self.compressor, self.level))
+
+    def read(self, path: str) -> int:
+        module = {"xz": "lzma", "lz4": "lz4.frame"}.get(self.compressor, self.compressor)
+        decompress = import_module(module).decompress
+        with open(path, "rb") as file:
+            return len(decompress(file.read()))
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if mmap_mode is not None:

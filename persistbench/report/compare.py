@@ -4,7 +4,7 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from persistbench.intervals import SAME, LogRatio
 from persistbench.report.figures import Figure
@@ -41,6 +41,21 @@ def ratio(one: Figure, other: Figure) -> Ratio:
     """
     paired = _paired(one, other)
     return Ratio(*paired.interval()) if paired else _separate(one, other)
+
+
+def steady(figure: Figure, reference: Figure | None) -> Figure:
+    """Return a figure as it would have been in the minutes of the reference's.
+
+    It is the reference's median times the ratio of the two: the machine's drift between them
+    cancels. The interval is that of the ratio; what is not known of the reference's median is
+    common to all that are compared with it.
+    """
+    if not figure.value or reference is None or not reference.value:
+        return figure
+    found = ratio(figure, reference)
+    ends = (reference.value * end for end in (found.value, found.low, found.high))
+    value, low, high = ends
+    return replace(figure, value=value, low=low, high=high)
 
 
 def _paired(one: Figure, other: Figure) -> LogRatio | None:

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from persistbench import intervals, pairs, records
+from persistbench import calibration, intervals, pairs, records
+from persistbench.calibration import Calibration
 from persistbench.intervals import LogRatio
 
 
@@ -95,6 +96,7 @@ class Table:
             is not timed.
         derived: for each timed figure, its CPU time (question ``load_cpu``) and its ratio to
             each reference that was called in turn with it (question ``load/pickle-5``).
+        calibrations: what is known of the instrument, by machine.
     """
 
     figures: list[Figure]
@@ -102,6 +104,7 @@ class Table:
     warnings: list[str]
     samples: dict[Figure, list[float]] = field(default_factory=dict)
     derived: list[Figure] = field(default_factory=list)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
 
     def cells(self, place: Place) -> dict[str, dict[str, dict[str, Figure]]]:
         """Return the figures of one place by pipeline (alphabetically), backend, question."""
@@ -172,7 +175,11 @@ def collect(results: Path) -> Table:
                 if own and own.version != version:
                     own = None
                 newest[figure.cell] = _Cell(started, figure, samples, own)
-    figures, derived = _with_pairs(newest.values(), warnings)
+    machines = {place[0] for place in newest}
+    known = {name: calibration.read(results / name) for name in sorted(machines)}
+    calibrations = {name: found for name, found in known.items() if found}
+    noise = {name: found.noise for name, found in calibrations.items()}
+    figures, derived = _with_pairs(newest.values(), noise, warnings)
     used = {(figure.machine, figure.environment) for figure in figures}
     places = [
         Place(*key, _facts(kept), _requirements(kept))
@@ -180,7 +187,7 @@ def collect(results: Path) -> Table:
         if key in used and (kept := [source for source in found if source.times])
     ]
     timed = {cell.figure: cell.samples for cell in newest.values() if cell.samples}
-    return Table(figures, places, warnings, timed, derived)
+    return Table(figures, places, warnings, timed, derived, calibrations)
 
 
 def to_csv(figures: Iterable[Figure]) -> str:
@@ -213,11 +220,13 @@ _REASON = ("pipeline", "backend", "access", "question")
 """What an outcome record concerns."""
 
 
-def _with_pairs(cells: Iterable[_Cell], warnings: list[str]) -> tuple[list[Figure], list[Figure]]:
+def _with_pairs(
+    cells: Iterable[_Cell], noise: dict[str, float], warnings: list[str]
+) -> tuple[list[Figure], list[Figure]]:
     """Return the figures with their paired ratios, and the figures derived from pairs.
 
     What is usual of a ratio's variance is learnt from all cells of the same machine and
-    environment.
+    environment, and is at least the noise of its calibration.
     """
     cells = list(cells)
     groups: dict[tuple[str, ...], dict[tuple[str, ...], list[list[float]]]] = defaultdict(dict)
@@ -227,7 +236,7 @@ def _with_pairs(cells: Iterable[_Cell], warnings: list[str]) -> tuple[list[Figur
     paired: dict[tuple[str, ...], dict[str, LogRatio]] = defaultdict(dict)
     try:
         for group, measured in groups.items():
-            for place, ratio in intervals.estimate(measured).items():
+            for place, ratio in intervals.estimate(measured, noise.get(group[0], 0.0) ** 2).items():
                 paired[place][group[-1]] = ratio
     except ModuleNotFoundError as error:
         warnings.append(

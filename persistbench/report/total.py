@@ -24,7 +24,8 @@ class Deployment:
         """Return the seconds of one dump, all loads, and the bytes on their way each time.
 
         The interval adds up the ends of the parts': wider than it need be, never narrower.
-        All three figures must have a value. `decide.js` calculates the same.
+        All three figures must have a value; times are to be steady (`compare.steady`).
+        `decide.js` calculates the same.
         """
         loads = self.loads * self.workers
         transfer = (1 + loads) * (size.value or 0.0) / self.bandwidth

@@ -2,20 +2,30 @@
 // total() is Deployment.total() and ratio() is compare.ratio() of the Python package.
 "use strict";
 (() => {
-  const { backends: CLAIMS, floor: FLOOR } = JSON.parse(
+  const { backends: CLAIMS, floor: FLOOR, reference: REFERENCE } = JSON.parse(
     document.getElementById("claims").textContent,
   );
   const element = (id) => document.getElementById(id);
 
-  function total(parts, loads, bandwidth) {
-    const transfer = bandwidth > 0 ? ((1 + loads) * parts.size.value) / bandwidth : 0;
+  // compare.steady(): the reference's median times the ratio of calls in turn.
+  function steady(figure, reference) {
+    if (reference?.status !== "ok" || figure[`to_${REFERENCE}`] == null) return figure;
+    const times = (name) => reference.value * (figure[`to_${REFERENCE}${name}`] ?? Infinity);
+    return { value: times(""), low: times("_low"), high: times("_high") };
+  }
+
+  function total(parts, work) {
+    const moved = work.bandwidth > 0 ? parts.size.value / work.bandwidth : 0;
+    // Processes that share memory share the file, too.
+    const transfer = moved * (1 + (work.shared ? work.loads : work.loads * work.workers));
+    const calls = work.loads * work.workers;
     const add = (end) => {
       const of = (figure) => figure[end] ?? figure.value;
-      return of(parts.dump) + transfer + loads * of(parts.load);
+      return of(parts.dump) + transfer + calls * of(parts.load);
     };
     return {
       value: add("value"), low: add("low"), high: add("high"),
-      dump: parts.dump.value, transfer, loads: loads * parts.load.value,
+      dump: parts.dump.value, transfer, loads: calls * parts.load.value,
     };
   }
 
@@ -57,17 +67,19 @@
       if (!cells.has(row.backend)) cells.set(row.backend, new Map());
       cells.get(row.backend).set(row.question, row);
     }
-    const number = (name, least) => Math.max(least, Number(settings[name]) || 0);
-    const loads = number("loads", 0) * number("workers", 1);
-    const load = settings.shared === "yes" ? "map_first_predict" : "load";
+    const work = {
+      loads: Number(settings.loads), workers: Number(settings.workers),
+      bandwidth: Number(settings.bandwidth) * 1e6, shared: settings.shared === "yes",
+    };
+    const load = work.shared ? "map_first_predict" : "load";
+    const reference = cells.get(REFERENCE);
     const ranking = [], out = new Map();
     for (const [backend, figures] of cells) {
       const reasons = refusals(backend, figures, settings);
       if (reasons.length === 0) {
-        const parts = {
-          dump: figures.get("dump"), size: figures.get("size"), load: figures.get(load),
-        };
-        ranking.push({ backend, ...total(parts, loads, number("bandwidth", 0) * 1e6) });
+        const part = (question) => steady(figures.get(question), reference?.get(question));
+        const parts = { dump: part("dump"), load: part(load), size: figures.get("size") };
+        ranking.push({ backend, ...total(parts, work) });
       }
       for (const reason of reasons) out.set(reason, [...(out.get(reason) ?? []), backend]);
     }
@@ -76,10 +88,12 @@
     return { ranking, out };
   }
 
+  // formats.human(), of seconds.
   function time(seconds) {
+    const rounded = Number(seconds.toPrecision(3));
     const [scale, unit] = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"]].find(
-      ([least]) => seconds >= least) ?? [1e-6, "µs"];
-    return `${Number((seconds / scale).toPrecision(3))} ${unit}`;
+      ([least]) => rounded >= least) ?? [1e-6, "µs"];
+    return `${Number((rounded / scale).toPrecision(3))} ${unit}`;
   }
 
   function cell(row, tag, text) {
@@ -99,6 +113,7 @@
       cell(row, "td", `${index && found.ratio.tie ? "=" : ""}${index + 1}`);
       cell(row, "th", found.backend).scope = "row";
       cell(row, "td", time(found.value)).dataset.seconds = found.value;
+      cell(row, "td", `${time(found.low)} to ${time(found.high)}`);
       cell(row, "td", index ? `${Number(found.ratio.value.toPrecision(3))}×` : "1");
       for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(found[part]));
     });
@@ -118,6 +133,7 @@
     persistbench.draw("totals", "totals", ranking.flatMap((found) =>
       ["dump", "transfer", "loads"].map((part, order) => ({
         backend: found.backend, part, order, seconds: found[part], shown: time(found[part]),
+        low: found.low, high: found.high,
       }))));
     element("link").href = persistbench.address("decide");
   }

@@ -25,6 +25,8 @@ const persistbench = (() => {
     return `#${[section, ...parts].filter(Boolean).join("&")}`;
   }
 
+  const labelOf = (control) => control.labels[0].firstChild.textContent.trim();
+
   const sectionOf = (hash) => hash.slice(1).split("&")[0].replace(/.*=.*/, "");
 
   function read(hash) {
@@ -88,10 +90,17 @@ const persistbench = (() => {
   }
 
   document.addEventListener("DOMContentLoaded", async () => {
+    if (location.protocol === "file:")
+      for (const link of document.querySelectorAll("a[href='history.html']"))
+        link.append(" (needs asv preview)");
     for (const control of document.querySelectorAll("[data-setting]")) {
       controls.set(control.dataset.setting, control);
       control.addEventListener("input", () => {
-        if (!control.checkValidity()) return;
+        const notice = document.getElementById("notice");
+        notice.hidden = control.checkValidity();
+        notice.textContent = `${labelOf(control)}: ${control.validationMessage}`
+          + " What you see is still for the number before.";
+        if (!notice.hidden) return;
         history.replaceState(null, "", address(sectionOf(location.hash)));
         update();
       });

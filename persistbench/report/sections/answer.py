@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from persistbench.report.compare import best, contends, in_order, ratio
+from persistbench.report.compare import REFERENCE, Ratio, best, contends, in_order, ratio, steady
 from persistbench.report.figures import Figure, Place, Table
 from persistbench.report.templates import fill
 from persistbench.report.total import Deployment
@@ -31,7 +31,7 @@ class Winner:
 
     figure: Figure
     ties: list[str]
-    price: dict[str, float]
+    price: dict[str, Ratio]
 
 
 def render(table: Table) -> Markup | None:
@@ -54,31 +54,29 @@ def answers(table: Table, place: Place) -> dict[str, dict[str, Winner]]:
     """Return the winners by pipeline and question; a pipeline that nobody saves has none."""
     found: dict[str, dict[str, Winner]] = {}
     for pipeline, cells in table.cells(place).items():
-        usable = {
-            backend: figures | {"total": Deployment().total(*(figures[q] for q in _PARTS))}
-            for backend, figures in cells.items()
-            if all(q in figures and contends(figures[q]) for q in _PARTS)
+        rivals = {question: _rivals(cells, question) for question in QUESTIONS}
+        firsts = {question: best(own.values()) for question, own in rivals.items()}
+        found[pipeline] = {
+            question: Winner(
+                first,
+                _ties(first, rivals[question].values()),
+                {
+                    other: ratio(rivals[other][first.backend], rival)
+                    for other, rival in firsts.items()
+                    if rival is not None
+                    and other not in (question, "total")
+                    and first.backend in rivals[other]
+                },
+            )
+            for question, first in firsts.items()
+            if first is not None
         }
-        firsts = {q: best(figures[q] for figures in usable.values()) for q in QUESTIONS}
-        found[pipeline] = {}
-        for question, first in firsts.items():
-            if first is not None:
-                figures = usable[first.backend]
-                found[pipeline][question] = Winner(
-                    first,
-                    _ties(first, (figures[question] for figures in usable.values())),
-                    {
-                        other: ratio(figures[other], rival).value
-                        for other, rival in firsts.items()
-                        if rival is not None and other not in (question, "total")
-                    },
-                )
     return found
 
 
 def summary(rows: dict[str, dict[str, Winner]]) -> list[tuple[str, int, int]]:
     """Return how often each backend is the best overall or ties with it, the most often first."""
-    winners = [row["total"] for row in rows.values() if row]
+    winners = [row["total"] for row in rows.values() if "total" in row]
     counts = Counter(name for winner in winners for name in (winner.figure.backend, *winner.ties))
     return [(name, count, len(winners)) for name, count in counts.most_common(3)]
 
@@ -94,7 +92,21 @@ def refusals(table: Table, place: Place) -> dict[str, str]:
     return found
 
 
-_PARTS = ("dump", "load", "size")
+def _rivals(cells: dict[str, dict[str, Figure]], question: str) -> dict[str, Figure]:
+    """Return the contenders of a question by backend; a total needs all of its parts."""
+    if question != "total":
+        own = {
+            backend: figures[question] for backend, figures in cells.items() if question in figures
+        }
+        return {backend: figure for backend, figure in own.items() if contends(figure)}
+    parts = [_rivals(cells, part) for part in ("dump", "load", "size")]
+    return {
+        backend: Deployment().total(
+            *(steady(part[backend], part.get(REFERENCE)) for part in parts[:2]), parts[2][backend]
+        )
+        for backend in cells
+        if all(backend in part for part in parts)
+    }
 
 
 def _ties(first: Figure, rivals: Iterable[Figure]) -> list[str]:

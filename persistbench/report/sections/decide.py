@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from persistbench import backends
 from persistbench.report import charts
-from persistbench.report.compare import FLOOR
+from persistbench.report.compare import FLOOR, REFERENCE
 from persistbench.report.figures import Table
 from persistbench.report.templates import asset, fill
 from persistbench.report.total import Deployment
@@ -27,6 +27,7 @@ def render(table: Table) -> Markup | None:
         deployment=Deployment(),
         claims=claims,
         floor=FLOOR,
+        reference=REFERENCE,
         chart=charts.interactive("totals", chart(), "Bar chart of the total cost by its parts."),
         script=asset("decide.js"),
     )
@@ -35,28 +36,28 @@ def render(table: Table) -> Markup | None:
 def chart() -> Any:
     """Return stacked bars of the data set ``totals``: backend, part, seconds, in order."""
     parts = ["dump", "transfer", "loads"]
-    return (
-        alt.Chart(alt.NamedData("totals"))
-        .mark_bar()
-        .encode(
-            x=alt.X(
-                "seconds:Q",
-                title="total cost",
-                axis=alt.Axis(labelExpr=charts.TIME, tickCount=5, labelOverlap=True),
-            ),
-            y=alt.Y("backend:N", title=None, sort=None),
-            color=alt.Color(
-                "part:N",
-                title=None,
-                sort=parts,
-                scale=alt.Scale(domain=parts, range=list(charts.COLOURS[:3])),
-            ),
-            order="order:Q",
-            tooltip=[
-                alt.Tooltip("backend:N"),
-                alt.Tooltip("part:N"),
-                alt.Tooltip("shown:N", title="time"),
-            ],
-        )
-        .properties(width="container", height=alt.Step(18), autosize=charts.FIT)
+    base = alt.Chart(alt.NamedData("totals")).encode(y=alt.Y("backend:N", title=None, sort=None))
+    bars = base.mark_bar().encode(
+        x=alt.X(
+            "seconds:Q",
+            title="total cost, with its 99 % interval",
+            axis=alt.Axis(labelExpr=charts.TIME, tickCount=5, labelOverlap=True),
+        ),
+        color=alt.Color(
+            "part:N",
+            title=None,
+            sort=parts,
+            scale=alt.Scale(domain=parts, range=list(charts.COLOURS[:3])),
+        ),
+        order="order:Q",
+        tooltip=[
+            alt.Tooltip("backend:N"),
+            alt.Tooltip("part:N"),
+            alt.Tooltip("shown:N", title="time"),
+        ],
+    )
+    whole = base.transform_filter("datum.order === 0")
+    intervals = whole.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
+    return alt.layer(bars, intervals).properties(
+        width="container", height=alt.Step(18), autosize=charts.FIT
     )

@@ -23,7 +23,7 @@ def render(table: Table) -> Markup | None:
     return fill(
         "evidence.html",
         chart=drawn,
-        places=table.places,
+        places=[(place, table.calibrations.get(place.machine)) for place in table.places],
         warnings=table.warnings,
         # DataTables, as itables packs it for pages without a network.
         library=Markup((bundle / "dt_bundle.js").read_text("utf-8")),  # noqa: S704 (a library)

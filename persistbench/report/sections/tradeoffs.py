@@ -7,7 +7,7 @@ import altair as alt
 from markupsafe import Markup
 
 from persistbench.report import charts
-from persistbench.report.compare import contends, dominating
+from persistbench.report.compare import contends, dominating, ratio
 from persistbench.report.figures import Figure, Table
 from persistbench.report.formats import with_interval
 from persistbench.report.templates import fill
@@ -63,7 +63,7 @@ def points(table: Table, view: str) -> list[dict[str, Any]]:
                 row = {"place": index, "pipeline": pipeline, **_point(pair)}
                 better = dominating(pair, rivals) if contends(pair[0]) else []
                 row["front"] = contends(pair[0]) and not better
-                row["note"] = _note(pair[0], better)
+                row["note"] = _note(pair, [rival for rival in rivals if rival[0].backend in better])
                 row["spoken"] += f", {row['note']}"
                 own.append(row)
             _name([row for row in own if row["front"]])
@@ -169,13 +169,21 @@ def _ends(figure: Figure) -> tuple[float, float]:
     return low, value if figure.high is None else figure.high
 
 
-def _note(figure: Figure, better: list[str]) -> str:
-    if not contends(figure):
+def _note(pair: tuple[Figure, ...], better: list[tuple[Figure, ...]]) -> str:
+    """Return how a point compares: those that are clearly better are named first."""
+    if not contends(pair[0]):
         return "the floor: the same bytes with no format"
     if not better:
         return "on the front: nobody is better in both"
-    more = f" and {len(better) - 3} more" if len(better) > 3 else ""
-    return f"dominated by {', '.join(better[:3])}{more}"
+    clear = [
+        rival[0].backend
+        for rival in better
+        if any(not ratio(a, b).tie for a, b in zip(rival, pair, strict=True))
+    ]
+    names = clear or [rival[0].backend for rival in better]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    relation = "dominated by" if clear else "a tie with"
+    return f"{relation} {', '.join(names[:3])}{more}"
 
 
 def _alt(view: str, pipeline: str) -> str:

@@ -1,0 +1,136 @@
+"""What a calibration has found out about a machine; `persistbench.calibrate` finds it out.
+
+Only the standard library is imported here: the report reads it wherever asv is installed.
+"""
+
+import json
+import math
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from persistbench.intervals import LEVEL
+
+PROCESSES = 3
+"""As many as the suite has rounds."""
+
+ALLOWED_ALARMS = 0.01
+REQUIRED = {0.05: 0.80, 0.10: 0.95}
+"""Share of the cells of over 1 ms in which a planted slow-down must be found."""
+
+AGREEMENT = 0.10
+"""How far pyperf's time may be from ours, if the interval of the ratio does not hold 1."""
+
+FILE = "calibration.jsonl"
+"""In the machine's folder of results/; not .json, which asv would take for a result."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What became of a planted slow-down in the cells of over 1 ms."""
+
+    slower: float
+    cells: int
+    found: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether it was found often enough."""
+        return not self.cells or self.found >= REQUIRED[self.slower] * self.cells
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Our time of a call over pyperf's, with the 99 % interval."""
+
+    cell: str
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether the two instruments agree."""
+        return self.low <= 1 <= self.high or abs(self.ratio - 1) <= AGREEMENT
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was found out.
+
+    Attributes:
+        date: of the end, UTC.
+        cells: how many were compared with themselves.
+        alarms: how many of them were called different.
+        planted: what became of each slow-down.
+        noise: standard deviation of a process's median ratio, relative.
+        needed: how many processes would find 5 % in four of five cells.
+        pyperf: the agreement in single cells; empty where pyperf is not installed.
+        seconds: how long it took.
+        libraries: versions.
+    """
+
+    date: str
+    cells: int
+    alarms: int
+    planted: tuple[Planted, ...]
+    noise: float
+    needed: int
+    pyperf: tuple[Agreement, ...]
+    seconds: float
+    libraries: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether figures from this machine can be relied on as they are."""
+        return (
+            self.alarms <= ALLOWED_ALARMS * self.cells
+            and all(part.enough for part in self.planted)
+            and all(part.enough for part in self.pyperf)
+        )
+
+    def sentences(self) -> list[str]:
+        """Return the verdict, for a reader."""
+        found = [
+            f"Compared with itself, a backend was called different in {self.alarms} of "
+            f"{self.cells} cells (allowed: {ALLOWED_ALARMS:.0%})."
+        ]
+        found += [
+            f"A planted slow-down of {part.slower:.0%} was found in {part.found} of {part.cells} "
+            f"cells of over 1 ms (required: {REQUIRED[part.slower]:.0%})."
+            for part in self.planted
+        ]
+        found += [
+            f"{part.cell}: pyperf's time, ours is {part.ratio:.3f} times that "
+            f"({part.low:.3f} to {part.high:.3f})."
+            for part in self.pyperf
+        ]
+        found.append(
+            f"The ratios of two processes differ by {self.noise:.1%}; {self.needed} processes for "
+            f"each cell would find 5 % in four of five cells, the suite has {PROCESSES}."
+        )
+        found.append(
+            "Passed: ratios and ties of this machine hold."
+            if self.passed
+            else "Not passed: this machine is too noisy for small differences; "
+            "the report takes its noise into every interval."
+        )
+        return found
+
+
+def needed(noise: float, slower: float = 0.05, power: float = 0.80) -> int:
+    """Return how many processes find a slow-down so often: the usual formula of two quantiles."""
+    normal = statistics.NormalDist()
+    reach = normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(power)
+    return max(2, math.ceil((reach * noise / math.log1p(slower)) ** 2))
+
+
+def read(folder: Path) -> Calibration | None:
+    """Return what was found out about the machine with this folder of results, if anything."""
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content["planted"] = tuple(Planted(**part) for part in content["planted"])
+        content["pyperf"] = tuple(Agreement(**part) for part in content["pyperf"])
+        return Calibration(**content)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

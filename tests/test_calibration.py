@@ -1,0 +1,107 @@
+"""A calibration passes a good instrument, fails a bad one, and is shown as it was stored."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from persistbench import calibrate, calibration
+from persistbench.calibrate import PLANTED, Rows, Task
+from persistbench.calibration import FILE, Agreement, Calibration, Planted, needed
+
+GOOD = Calibration(
+    "2026-11-22T00:00:00+00:00",
+    100,
+    1,
+    (Planted(0.05, 50, 40), Planted(0.10, 50, 48)),
+    0.02,
+    6,
+    (Agreement("load small joblib", 1.05, 1.01, 1.09),),
+    200.0,
+    {"numpy": "2"},
+)
+
+
+def test_good_instrument_passes() -> None:
+    """One false alarm in a hundred, 80 % of 5 % and 95 % of 10 % found, pyperf within 10 %."""
+    assert GOOD.passed
+    assert "Passed" in GOOD.sentences()[-1]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"alarms": 2},
+        {"planted": (Planted(0.05, 50, 39), Planted(0.10, 50, 50))},
+        {"planted": (Planted(0.05, 50, 50), Planted(0.10, 50, 47))},
+        {"pyperf": (Agreement("load small joblib", 1.2, 1.1, 1.3),)},
+    ],
+)
+def test_bad_instrument_does_not(fault: dict[str, object]) -> None:
+    """More alarms, fewer finds or another time than pyperf's: it says so."""
+    found = replace(GOOD, **fault)  # type: ignore[arg-type]
+    assert not found.passed
+    assert "too noisy" in found.sentences()[-1]
+
+
+def test_what_is_stored_is_read_again(tmp_path: Path) -> None:
+    """And what is not a calibration is none."""
+    assert calibration.read(tmp_path) is None
+    (tmp_path / FILE).write_text(json.dumps(asdict(GOOD)))
+    assert calibration.read(tmp_path) == GOOD
+    (tmp_path / FILE).write_text('{"date": ')
+    assert calibration.read(tmp_path) is None
+    (tmp_path / FILE).write_text("[1]")
+    assert calibration.read(tmp_path) is None
+
+
+def test_more_noise_needs_more_processes() -> None:
+    """With the square of the noise."""
+    assert needed(0.05) > needed(0.02) >= 2
+    assert needed(0.10) == pytest.approx(4 * needed(0.05), abs=3)
+
+
+def rows(ratio: float, wall: float = 0.005) -> list[Rows]:
+    """Return three processes whose pairs all have nearly this ratio."""
+    wobble = (0.995, 1.0, 1.005)
+    return [[(9.0, 1.0), *[(wall * ratio * w, wall)] * 6] for w in wobble]
+
+
+def test_verdict_counts_what_was_called_different() -> None:
+    """Planted slow-downs that are there are found, and equal cells are not called different."""
+    cells = [("load", f"p{number}", "joblib") for number in range(20)]
+    measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
+    found = calibrate._judged(cells, measured, (), 10.0)
+    assert (found.cells, found.alarms) == (20, 0)
+    assert [(part.slower, part.cells, part.found) for part in found.planted] == [
+        (0.05, 20, 20),
+        (0.10, 20, 20),
+    ]
+    assert found.noise == pytest.approx(0.005, rel=0.1)
+    assert found.passed
+
+
+def test_slow_down_that_is_not_there_is_not_found() -> None:
+    """Were the planted calls no slower, the calibration would fail: it can."""
+    cells = [("load", f"p{number}", "joblib") for number in range(20)]
+    measured = {Task(*cell, by): rows(1.0) for cell in cells for by in PLANTED}
+    found = calibrate._judged(cells, measured, (), 10.0)
+    assert [part.found for part in found.planted] == [0, 0]
+    assert not found.passed
+
+
+def test_short_calls_plant_nothing() -> None:
+    """Only cells of over 1 ms must show a planted slow-down."""
+    cells = [("load", "p", "joblib")]
+    measured = {Task(*cells[0], by): rows(1.0, wall=1e-4) for by in PLANTED}
+    assert all(part.cells == 0 for part in calibrate._judged(cells, measured, (), 1.0).planted)
+
+
+def test_slowed_call_is_slower() -> None:
+    """By the share that was asked, within what a sleep is exact to."""
+    import time
+
+    start = time.perf_counter()
+    calibrate._slowed(lambda: time.sleep(0.05), 1.0)()
+    assert time.perf_counter() - start > 0.09

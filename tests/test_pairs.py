@@ -1,0 +1,97 @@
+"""Calls in turn are gathered from processes, kept beside asv's results, and never half written."""
+
+from pathlib import Path
+
+import pytest
+
+from persistbench import pairs
+from persistbench.pairs import Pairs, Recorder
+from tests.conftest import file_size_limit
+
+KEY = ("load", "small", "joblib")
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a run."""
+    folder = tmp_path / "rows"
+    folder.mkdir()
+    monkeypatch.setenv(pairs.FOLDER, str(folder))
+    return folder
+
+
+def test_rows_of_processes_become_ratios(rows: Path) -> None:
+    """Each process is kept apart; its first row is a warm-up; files are gone afterwards."""
+    for factor in (2.0, 3.0):
+        recorder = Recorder(KEY, ["pickle-5", "raw"])
+        recorder.add(100.0, 1.0, [1.0, 1.0])
+        recorder.add(factor, 0.5, [1.0, 0.5])
+        recorder.add(factor, 0.6, [2.0, 0.5])
+    (found,) = pairs.gather(rows, "7")
+    assert found.key == KEY
+    assert found.version == "7"
+    assert sorted(found.ratios["pickle-5"]) == [[2.0, 1.0], [3.0, 1.5]]
+    assert sorted(found.ratios["raw"]) == [[4.0, 4.0], [6.0, 6.0]]
+    assert found.cpu == [[0.5, 0.6], [0.5, 0.6]]
+    assert not list(rows.iterdir())
+
+
+def test_single_row_is_not_thrown_away(rows: Path) -> None:
+    """A call that is too slow for a second one is all there is."""
+    Recorder(KEY, ["raw"]).add(9.0, 9.0, [3.0])
+    (found,) = pairs.gather(rows, "1")
+    assert found.ratios == {"raw": [[3.0]]}
+
+
+def test_process_without_a_row_leaves_nothing(rows: Path) -> None:
+    """It was refused, failed or died before its first call."""
+    Recorder(KEY, ["raw"])
+    assert pairs.gather(rows, "1") == []
+
+
+def test_nothing_is_written_without_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A run that saves nothing records nothing."""
+    monkeypatch.delenv(pairs.FOLDER, raising=False)
+    monkeypatch.chdir(tmp_path)
+    Recorder(KEY, ["raw"]).add(1.0, 1.0, [1.0])
+    assert not list(tmp_path.iterdir())
+
+
+def test_written_pairs_are_read_again(tmp_path: Path) -> None:
+    """And a line that was cut off is named, the rest kept."""
+    path = tmp_path / "a.pairs.jsonl"
+    found = Pairs(KEY, "1", {"raw": [[1.0], [2.0]]}, [[0.1], [0.2]])
+    pairs.write(path, [found])
+    assert pairs.read(path) == ({KEY: found}, [])
+    path.write_text(path.read_text() + '{"key": ["load", "sm')
+    read, (sentence,) = pairs.read(path)
+    assert read == {KEY: found}
+    assert "line 2" in sentence
+
+
+def test_missing_file_holds_no_pairs(tmp_path: Path) -> None:
+    """Results of before had none."""
+    assert pairs.read(tmp_path / "none") == ({}, [])
+
+
+def test_full_disk_keeps_the_pairs_of_before(tmp_path: Path) -> None:
+    """A file is replaced whole or not at all."""
+    path = tmp_path / "a.pairs.jsonl"
+    pairs.write(path, [Pairs(KEY, "1", {"raw": [[1.0]]}, [[0.1]])])
+    before = path.read_bytes()
+    many = [Pairs(KEY, "1", {"raw": [[1.0] * 1000]}, [[0.1] * 1000])]
+    with pytest.raises(OSError, match="large"), file_size_limit(500):
+        pairs.write(path, many)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_processes_of_one_version_are_added_up() -> None:
+    """Those of an older version are dropped."""
+    old = Pairs(KEY, "1", {"raw": [[1.0]]}, [[0.1]])
+    new = Pairs(KEY, "1", {"raw": [[2.0]]}, [[0.2]])
+    assert pairs.merged(old, new) == Pairs(KEY, "1", {"raw": [[1.0], [2.0]]}, [[0.1], [0.2]])
+    newer = Pairs(KEY, "2", {"raw": [[3.0]]}, [[0.3]])
+    assert pairs.merged(old, newer) == newer
