@@ -10,6 +10,7 @@ import ast
 import atexit
 import itertools
 import json
+import math
 import os
 import shutil
 import signal
@@ -42,6 +43,12 @@ _TABLES = (
 """The attributes of asv's Results that have an entry for each benchmark."""
 
 
+def _question(benchmark: Any) -> str:
+    """Return the name of a benchmark's question."""
+    name: str = benchmark["name"]
+    return name.split(".")[-1].split("_", 1)[1]
+
+
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Put Ctrl-C off until the block is done."""
@@ -59,6 +66,7 @@ class SafeResults(Results):
     """Results that are on disk as soon as a benchmark is finished, and never half written."""
 
     _folder: str | None = None
+    _unfinished = False  # asv saves once more when all is done, as far as it was asked to
 
     def load_data(self, result_dir: str) -> None:
         """Called by `asv run` before it measures, and only if it is going to save."""
@@ -92,6 +100,10 @@ class SafeResults(Results):
             result.result[index] = None
         if failed and result.errcode == 0:
             result = result._replace(errcode=1)
+        sat_out = self._sat_out(benchmark, result)
+        if sat_out:  # they keep what they have
+            every = range(len(result.result))
+            kwargs["selected_idx"] = set(kwargs.get("selected_idx") or every) - sat_out
         # Samples are kept, as evidence and so that a quick run can be added to them.
         super().add_result(benchmark, result, **{**kwargs, "record_samples": True})
         if failed:
@@ -101,9 +113,19 @@ class SafeResults(Results):
         self._rounds_left[name] = left - 1
         with _uninterrupted(), self._old_where_unfinished():
             self.save(self._folder)
-            if self._rounds_left[name] == 0 and self._new_pairs[name]:
-                self._pairs |= self._new_pairs[name]
-                pairs.write(self._pairs_path, self._pairs.values())
+
+    def _sat_out(self, benchmark: Any, result: Any) -> set[int]:
+        """Return the cells that were too slow for another round."""
+        question = _question(benchmark)
+        slow = pairs.slow(Path(self._rows))
+        cells = itertools.product(*benchmark["params"])
+        return {
+            index
+            for index, (names, value) in enumerate(zip(cells, result.result, strict=True))
+            if value is not None
+            and math.isnan(value)
+            and (question, *map(ast.literal_eval, names)) in slow
+        }
 
     def _gather(self, benchmark: Any, append: bool) -> None:
         """Collect the calls in turn of a round; a benchmark's are written when all are there."""
@@ -121,11 +143,25 @@ class SafeResults(Results):
             with tempfile.TemporaryDirectory(dir=result_dir, prefix=".saving-") as temporary:
                 super().save(temporary)
                 Path(temporary, self._filename).replace(Path(result_dir, self._filename))
+            if self._folder is not None:
+                self._save_pairs()
         except OSError as error:
             raise UserError(
                 f"The results cannot be saved in {result_dir} ({error.strerror}): "
                 "what was there before is unchanged."
             ) from error
+
+    def _save_pairs(self) -> None:
+        """Replace the file of the calls in turn, by those of the benchmarks that are finished."""
+        whole = {
+            key: found
+            for name, own in self._new_pairs.items()
+            if not (self._unfinished and self._rounds_left.get(name))
+            for key, found in own.items()
+        }
+        if whole:
+            self._pairs |= whole
+            pairs.write(self._pairs_path, self._pairs.values())
 
     @contextmanager
     def _old_where_unfinished(self) -> Iterator[None]:
@@ -136,16 +172,18 @@ class SafeResults(Results):
                 for table, entries in self._before.items():
                     if name in entries:
                         getattr(self, table)[name] = entries[name]
+        self._unfinished = True
         try:
             yield
         finally:
+            self._unfinished = False
             for table, entries in new.items():
                 setattr(self, table, entries)
 
     def _record_silent(self, benchmark: Any, failed: set[int], errcode: int) -> None:
         """Write the record of cells whose process died without a word, or hung."""
         path = Path(os.environ[DESTINATION])
-        question = benchmark["name"].split(".")[-1].split("_", 1)[1]
+        question = _question(benchmark)
         explained = set()
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
             with suppress(ValueError):

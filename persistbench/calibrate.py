@@ -43,7 +43,7 @@ FLOOR = "raw"
 QUESTIONS = ("load", "dump")
 PLANTED = (0.0, *REQUIRED)
 
-PAIRS, SECONDS = 30, 0.5
+PAIRS, SECONDS = 30, 0.35
 """In one process, as in the suite."""
 
 LONGEST = 0.06

@@ -9,6 +9,7 @@ rows to a folder of the run; asv's plugin gathers them beside asv's results, in
 Only the standard library is imported here: the plugin runs wherever asv is installed.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -19,6 +20,10 @@ from typing import Any
 
 FOLDER = "PERSISTBENCH_PAIRS"
 """Environment variable: the folder of this run; unset if asv was told not to save."""
+
+SLOW = 5.0
+"""Seconds: a call that takes longer is made once, and sits out the later rounds of a run. The
+minutes it would take are worth more elsewhere: it is slower than others by far."""
 
 Key = tuple[str, str, str]
 """Question, pipeline, backend."""
@@ -35,6 +40,7 @@ class Recorder:
             references: the names of what is called in turn with it.
         """
         self._file = -1
+        self._key = key
         folder = os.environ.get(FOLDER)
         if folder:
             self._file, _ = tempfile.mkstemp(".jsonl", dir=folder)
@@ -44,6 +50,8 @@ class Recorder:
         """Append the row of one call, all in seconds; one system call of a few microseconds."""
         if self._file >= 0:
             self._write([wall, cpu, *references])
+            if wall > SLOW:
+                _mark(self._key).write_text(json.dumps(self._key))
 
     def _write(self, content: Any) -> None:
         os.write(self._file, json.dumps(content).encode() + b"\n")
@@ -72,6 +80,20 @@ class Pairs:
         for index, name in enumerate(references, start=2):
             found = [_short(row[0] / row[index]) for row in kept]
             self.ratios.setdefault(name, []).append(found)
+
+
+def sits_out(key: Key) -> bool:
+    """Return whether an earlier round of this run has found a cell to be slow."""
+    return bool(os.environ.get(FOLDER)) and _mark(key).is_file()
+
+
+def slow(folder: Path) -> set[Key]:
+    """Return what was found to be slow in this run."""
+    return {tuple(json.loads(path.read_text())) for path in folder.glob("*.slow")}
+
+
+def _mark(key: Key) -> Path:
+    return Path(os.environ[FOLDER], f"{hashlib.sha256(repr(key).encode()).hexdigest()}.slow")
 
 
 def gather(folder: Path, version: str) -> list[Pairs]:

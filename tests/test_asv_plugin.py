@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from asv.results import Results
 from asv.runner import BenchmarkResult
 from asv.util import TIMEOUT_RETCODE, UserError
 
-from persistbench import records
+from persistbench import pairs, records
 from persistbench.asv_plugin import SafeResults
 from persistbench.outcomes import DESTINATION, RUN
 from tests.conftest import file_size_limit
@@ -30,6 +31,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The plugin sets these for the processes that it is followed by."""
     monkeypatch.setenv(DESTINATION, "")
     monkeypatch.setenv(RUN, "")
+    monkeypatch.setenv(pairs.FOLDER, "")
 
 
 def started(folder: Path) -> SafeResults:
@@ -141,3 +143,37 @@ def test_dry_run_saves_nothing(tmp_path: Path) -> None:
     results.add_result(BENCHMARK, measured(1.0, 2.0))
     assert not list(itertools.chain(tmp_path.iterdir()))
     assert json.dumps(results.get_result_value(NAME, BENCHMARK["params"])) == "[1.0, 2.0]"
+
+
+def test_slow_cell_keeps_its_figure_when_it_sits_out(tmp_path: Path) -> None:
+    """A cell that was too slow for another round has the samples of the first; others have both."""
+    results = started(tmp_path)
+    results.add_result(BENCHMARK, measured(9.0, 2.0))
+    pairs.Recorder(("load", "small", "joblib"), []).add(9.0, 9.0, [])
+    second = measured(math.nan, 4.0)
+    second.result[0], second.samples[0], second.number[0] = math.nan, None, None
+    results.add_result(BENCHMARK, second, append_samples=True)
+    assert on_disk(tmp_path) == [9.0, 3.0]
+    found = results.get_result_samples(NAME, BENCHMARK["params"])
+    assert found == [[9.0] * 3, [2.0] * 3 + [4.0] * 3]
+
+
+def test_pairs_of_an_unfinished_rerun_are_not_kept(tmp_path: Path) -> None:
+    """Calls in turn are replaced when all rounds are there, as the figures beside them are."""
+    key = ("load", "small", "joblib")
+
+    def round_(results: SafeResults, ratio: float, **kwargs: Any) -> None:
+        recorder = pairs.Recorder(key, ["raw"])
+        recorder.add(ratio, 1.0, [1.0])
+        results.add_result(BENCHMARK, measured(1.0, 2.0), **kwargs)
+
+    first = started(tmp_path)
+    round_(first, 2.0)
+    round_(first, 3.0, append_samples=True)
+    (path,) = (tmp_path / "desk").glob("*.pairs.jsonl")
+    assert pairs.read(path)[0][key].ratios == {"raw": [[2.0], [3.0]]}
+    again = started(tmp_path)
+    round_(again, 9.0)
+    assert pairs.read(path)[0][key].ratios == {"raw": [[2.0], [3.0]]}
+    round_(again, 8.0, append_samples=True)
+    assert pairs.read(path)[0][key].ratios == {"raw": [[9.0], [8.0]]}

@@ -78,7 +78,7 @@ def test_verdict_counts_what_was_called_different() -> None:
         (0.05, 20, 20),
         (0.10, 20, 20),
     ]
-    assert found.noise == pytest.approx(0.005, rel=0.1)
+    assert found.noise == pytest.approx(0.005, rel=0.5)
     assert found.passed
 
 

@@ -24,7 +24,7 @@ def test_rows_of_processes_become_ratios(rows: Path) -> None:
     """Each process is kept apart; its first row is a warm-up; files are gone afterwards."""
     for factor in (2.0, 3.0):
         recorder = Recorder(KEY, ["pickle-5", "raw"])
-        recorder.add(100.0, 1.0, [1.0, 1.0])
+        recorder.add(4.0, 1.0, [1.0, 1.0])
         recorder.add(factor, 0.5, [1.0, 0.5])
         recorder.add(factor, 0.6, [2.0, 0.5])
     (found,) = pairs.gather(rows, "7")
@@ -38,7 +38,7 @@ def test_rows_of_processes_become_ratios(rows: Path) -> None:
 
 def test_single_row_is_not_thrown_away(rows: Path) -> None:
     """A call that is too slow for a second one is all there is."""
-    Recorder(KEY, ["raw"]).add(9.0, 9.0, [3.0])
+    Recorder(KEY, ["raw"]).add(3.0, 3.0, [1.0])
     (found,) = pairs.gather(rows, "1")
     assert found.ratios == {"raw": [[3.0]]}
 
@@ -95,3 +95,12 @@ def test_processes_of_one_version_are_added_up() -> None:
     assert pairs.merged(old, new) == Pairs(KEY, "1", {"raw": [[1.0], [2.0]]}, [[0.1], [0.2]])
     newer = Pairs(KEY, "2", {"raw": [[3.0]]}, [[0.3]])
     assert pairs.merged(old, newer) == newer
+
+
+def test_slow_cell_sits_out(rows: Path) -> None:
+    """Once a call has taken over 5 s, later rounds of the same run know it."""
+    assert not pairs.sits_out(KEY)
+    Recorder(KEY, []).add(pairs.SLOW + 1, 1.0, [])
+    assert pairs.sits_out(KEY)
+    assert not pairs.sits_out(("dump", *KEY[1:]))
+    assert pairs.slow(rows) == {KEY}

@@ -19,12 +19,12 @@ def cell(pipeline: str, backend: str) -> Cell:
 
 
 def test_loaded_is_theirs_and_mapped_is_shared() -> None:
-    """Four processes need four copies of a loaded array of 32 MB, and one of a mapped one."""
+    """Four processes hold four copies of a loaded array of 32 MB, and share one mapped one."""
     large = cell("large_array", "joblib")
     loaded, mapped = (workers.hold(large, 4, mapped) for mapped in (False, True))
-    assert loaded["pss"] == pytest.approx(4 * 32.3e6, rel=0.1)
-    assert loaded["uss"] == pytest.approx(4 * 32.3e6, rel=0.1)
-    assert mapped["pss"] < 1.6 * 32.3e6
+    # Beside the array both hold what predicting has left behind.
+    assert loaded["pss"] - mapped["pss"] == pytest.approx(3 * 32.3e6, rel=0.1)
+    assert loaded["uss"] > 4 * 32e6
     assert mapped["rss"] > 3.5 * 32.3e6  # why summed resident sets mislead
 
 

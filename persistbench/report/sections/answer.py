@@ -99,13 +99,15 @@ def _rivals(cells: dict[str, dict[str, Figure]], question: str) -> dict[str, Fig
             backend: figures[question] for backend, figures in cells.items() if question in figures
         }
         return {backend: figure for backend, figure in own.items() if contends(figure)}
-    parts = [_rivals(cells, part) for part in ("dump", "load", "size")]
+    dumps, loads, sizes = (_rivals(cells, part) for part in ("dump", "load", "size"))
     return {
         backend: Deployment().total(
-            *(steady(part[backend], part.get(REFERENCE)) for part in parts[:2]), parts[2][backend]
+            steady(dumps[backend], dumps.get(REFERENCE)),
+            steady(loads[backend], loads.get(REFERENCE)),
+            sizes[backend],
         )
         for backend in cells
-        if all(backend in part for part in parts)
+        if backend in dumps and backend in loads and backend in sizes
     }
 
 
