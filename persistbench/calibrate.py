@@ -230,9 +230,12 @@ def _judged(
         for key, found in intervals.estimate(ratios).items()
     }
     large = [cell for cell in cells if _wall(rows[Task(*cell)][-1]) > 1e-3]
-    usual = intervals.usual(
-        [[intervals.typical(process) for process in ratios[cell, 0.0]] for cell in cells]
-    )
+    many = [
+        [intervals.typical(process) for process in ratios[cell, 0.0]]
+        for cell in cells
+        if len(ratios[cell, 0.0][0]) >= intervals.GROUPS[-2]
+    ]
+    usual = intervals.usual(many)
     noise = math.sqrt(usual.variance)
     return Calibration(
         datetime.now(UTC).isoformat(timespec="seconds"),

@@ -8,6 +8,7 @@ experiments at once (Smyth 2004, Statistical Applications in Genetics and Molecu
 3:3).
 """
 
+import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ LEVEL = 0.99
 
 FEW = 10
 """Fewer cells than this do not say what is usual."""
+
+GROUPS = (0.0, 3.0, 9.0, math.inf)
+"""Borders of the groups of cells, in pairs of a process."""
 
 USUAL_SD, USUAL_FREEDOM = 0.05, 4.0
 """What is taken for usual then: processes whose ratios differ by 5 %."""
@@ -90,12 +94,13 @@ def estimate(
         at_least: the smallest variance that is taken for usual, from a calibration.
     """
     found: dict[K, LogRatio] = {}
-    # A process that had time for one or two pairs is noisier than one that made ten.
-    for short in (True, False):
+    # A process that had time for one or two pairs is noisier than one that made ten, so what
+    # is usual is learnt among cells of about as many.
+    for least, limit in itertools.pairwise(GROUPS):
         group = {
             key: [typical(pairs) for pairs in processes]
             for key, processes in cells.items()
-            if (median(map(len, processes)) < 3) == short
+            if least <= median(map(len, processes)) < limit
         }
         prior = usual(list(group.values()), at_least)
         for key, values in group.items():

@@ -65,7 +65,7 @@ def test_more_noise_needs_more_processes() -> None:
 def rows(ratio: float, wall: float = 0.005) -> list[Rows]:
     """Return three processes whose pairs all have nearly this ratio."""
     wobble = (0.995, 1.0, 1.005)
-    return [[(9.0, 1.0), *[(wall * ratio * w, wall)] * 6] for w in wobble]
+    return [[(9.0, 1.0), *[(wall * ratio * w, wall)] * 10] for w in wobble]
 
 
 def test_verdict_counts_what_was_called_different() -> None:

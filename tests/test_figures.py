@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from persistbench import pairs
+from persistbench.report.collect import collect
 from persistbench.report.compare import ranked, ratio, steady
-from persistbench.report.figures import COLUMNS, Figure, collect, to_csv
+from persistbench.report.figures import COLUMNS, Figure, to_csv
 from persistbench.report.formats import human, times, to_json, to_markdown
 from tests._results import NAMES, describe, figure, measured, record
 

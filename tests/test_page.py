@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from persistbench.fresh import STAGES
 from persistbench.report import page as report
-from persistbench.report.figures import collect, to_csv
+from persistbench.report.collect import collect
+from persistbench.report.figures import to_csv
+from persistbench.workers import COUNTS
 from tests._browser import chromium, ready, watched
 from tests._results import N_A, describe, measured, params, record
 
@@ -45,6 +48,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "mmap.Map.time_map": MAP,
         "mmap.MapFirst.time_map_first_predict": FIRST,
         "mmap.LoadFirst.time_load_first_predict": [v * 2 for v in LOAD],
+        "cold.LoadCold.time_load_cold": [v * 3 for v in LOAD],
+        "memory.PeakLoad.track_peak_load": [v * 2 for v in SIZE],
+        "memory.PeakDump.track_peak_dump": [0.0, 0.0, 1e6, 2e6, 0.0, 0.0],
+        "fresh.Modules.track_fresh_modules": [500.0] * 6,
+        **{f"fresh.S.time_fresh_{stage}": [v * 5 for v in LOAD] for stage in STAGES},
+        **{f"workers.W.track_workers_{n}_pss": [v * n for v in SIZE] for n in COUNTS},
+        "workers.W.track_workers_8_uss": [v * 8 for v in SIZE],
+        "workers.W.track_workers_8_rss": [v * 9 for v in SIZE],
     }
     describe(folder, tuple(questions), machines=MACHINES, grid=GRID)
     for number, machine in enumerate(MACHINES, start=1):
@@ -156,10 +167,13 @@ def test_page_opens_from_a_disk_without_a_network(page: Page, site: Path) -> Non
     page.wait_for_selector("#figures tbody tr")
     assert watch.requests == [(site / "index.html").as_uri()]
     assert not watch.errors
-    for section in ("answer", "decide", "tradeoffs", "grid", "mapping", "evidence"):
+    for section in (
+        *("answer", "decide", "tradeoffs", "grid", "mapping", "fresh", "cold"),
+        *("workers", "memory", "evidence"),
+    ):
         assert page.locator(f"section#{section} h2").is_visible()
     drawn = page.locator(".canvas svg.marks").count()
-    assert drawn == page.locator("[data-chart]").count() >= 5
+    assert drawn == page.locator("[data-chart]").count() == 10
 
 
 def test_front_and_notes_are_those_of_the_table(page: Page, site: Path) -> None:

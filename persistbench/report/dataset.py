@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from persistbench.report.compare import FLOOR, best, ratio
-from persistbench.report.figures import Figure, Table
+from persistbench.report.figures import CPU, Figure, Table
 from persistbench.report.formats import human, interval
 
 BEST = "best"
@@ -22,6 +22,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
     reference X, ``to_X_low`` and ``to_X_high`` its 99 % interval; None where one of the two
     has no figure.
     """
+    cpu = {figure.cell: figure for figure in table.derived if figure.question.endswith(CPU)}
     found = []
     for index, place in enumerate(table.places):
         for cells in table.cells(place).values():
@@ -30,7 +31,10 @@ def rows(table: Table) -> list[dict[str, Any]]:
                 for question, figure in figures.items():
                     by_question[question].append(figure)
             for group in by_question.values():
-                found += [{"place": index, **row} for row in _compared(group)]
+                for figure, row in _compared(group):
+                    spent = cpu.get((*figure.row[:2], figure.question + CPU, *figure.cell[3:]))
+                    used = human(spent.value, spent.unit) if spent else ""
+                    found.append({"place": index, **row, "cpu": used})
     return found
 
 
@@ -63,8 +67,8 @@ def columns(found: list[dict[str, Any]]) -> dict[str, Any]:
     return packed
 
 
-def _compared(group: list[Figure]) -> Iterable[dict[str, Any]]:
-    """Yield the rows of one question and pipeline."""
+def _compared(group: list[Figure]) -> Iterable[tuple[Figure, dict[str, Any]]]:
+    """Yield the figures of one question and pipeline, each with its row."""
     references = {figure.backend: figure for figure in group} | {BEST: best(group)}
     for figure in sorted(group, key=lambda figure: figure.backend):
         row = {
@@ -88,7 +92,7 @@ def _compared(group: list[Figure]) -> Iterable[dict[str, Any]]:
             row[f"to_{name}"] = _short(found.value if found else None, 6)
             row[f"to_{name}_low"] = _short(found.low if found else None, 6)
             row[f"to_{name}_high"] = _short(found.high if found else None, 6)
-        yield row
+        yield figure, row
 
 
 def _short(value: float | None, digits: int) -> float | None:

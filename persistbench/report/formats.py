@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from persistbench.errors import UserError
+from persistbench.report.collect import collect
 from persistbench.report.compare import ranked
-from persistbench.report.figures import COLUMNS, Figure, collect
+from persistbench.report.figures import COLUMNS, Figure
 
 Ranked = Sequence[tuple[str, Figure]]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from persistbench.errors import UserError
 from persistbench.report import charts, sections
-from persistbench.report.figures import collect
+from persistbench.report.collect import collect
 from persistbench.report.formats import HOW_TO_MEASURE
 
 

@@ -22,6 +22,7 @@ from asv.util import UserError, load_json
 
 from persistbench import store
 from persistbench.report import figures
+from persistbench.report.collect import collect
 
 HISTORY = "history.html"
 """asv's own site: the stock page needs three other sites, so it is asv-tachyon's."""
@@ -44,7 +45,7 @@ class ComparisonPage(OutputPublisher):
     def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:
         """Called by `asv publish` when its own pages are written."""
         site = Path(conf.html_dir)
-        table = figures.collect(Path(conf.results_dir))
+        table = collect(Path(conf.results_dir))
         for sentence in table.warnings:
             log.warning(sentence)
         store.publish(site / "figures.csv", figures.to_csv([*table.figures, *table.derived]))

@@ -18,6 +18,12 @@
       { title: "median", ...measured("value", "shown") },
       { title: "99 % interval", data: "interval", render: plain, orderable: false },
       { title: "samples", data: "samples" },
+      {
+        title: "× pickle-5", data: "to_pickle-5", className: "number",
+        render: (times, kind) => (kind === "sort" ? times ?? Infinity
+          : times == null ? "" : `${Number(times.toPrecision(3))}×`),
+      },
+      { title: "CPU", data: "cpu", render: plain, orderable: false, className: "number" },
       { title: "status", data: "status", render: plain },
       { title: "reason", data: "reason", render: plain },
     ],
@@ -36,7 +42,7 @@
     for (const word of [...words].sort()) choice.append(new Option(word, word));
     label.append(`${name} `, choice);
     document.getElementById("filters").append(label);
-    const column = ["question", "pipeline", "backend", "", "", "", "status"].indexOf(name);
+    const column = ["question", "pipeline", "backend", "", "", "", "", "", "status"].indexOf(name);
     choice.addEventListener("change", () =>
       table.column(column).search(choice.value, { exact: choice.value !== "" }).draw());
   }
