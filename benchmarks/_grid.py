@@ -39,7 +39,7 @@ def _preload():
 
 
 def _keep_heap():
-    """Let the allocator keep what is freed, so that every timed call finds touched memory.
+    """Let the allocator of this process keep what is freed: timed calls find touched memory.
 
     glibc gives freed memory back or not, depending on what was freed before. Of two calls in
     turn one may find its pages there and the other ask the kernel for 10,000 new ones: the
@@ -53,7 +53,6 @@ def _keep_heap():
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 
-_keep_heap()
 _preload()
 
 
@@ -105,6 +104,7 @@ class Grid:
     warmup_time = 0.02
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
 
+    keeps_heap = False  # see _keep_heap: for questions about one dump or load
     mapped = False
     stage = Outcome.ERROR_AT_LOAD  # what it is called if the timed call itself fails
 
@@ -135,6 +135,8 @@ class Grid:
         verdict = cell.examine()
         records.keep(cell, verdict)
         self.admit(cell, verdict)
+        if self.keeps_heap:
+            _keep_heap()
         try:
             self.take(cell)
             self.twins = self.make_twins(cell)

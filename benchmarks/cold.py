@@ -12,6 +12,7 @@ from persistbench import page_cache
 class LoadCold(Grid):
     rounds = 2
     repeat = (1, 10, 0.2)
+    keeps_heap = True
 
     def references(self, cell):
         return in_turn(LoadCold)

@@ -28,6 +28,7 @@ class _Dumping(Grid):
 
 class Dump(_Dumping):
     repeat = PATIENT
+    keeps_heap = True
 
     def references(self, cell):
         return in_turn(Dump)

@@ -5,6 +5,7 @@ from benchmarks._grid import PATIENT, Grid, in_turn
 
 class Load(Grid):
     repeat = PATIENT
+    keeps_heap = True
 
     def references(self, cell):
         return in_turn(Load)
