@@ -43,7 +43,6 @@ class _SteadyUse(_Use):
 
 class LoadFirst(_Use):
     rounds = 2
-    repeat = (1, 10, 0.1)
 
     def time_load_first_predict(self, pipeline, backend):
         self.loaded = self.backend.load(self.path)
