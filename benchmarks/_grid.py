@@ -15,6 +15,7 @@ from persistbench import backends, catalogue, pairs, records, store
 from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError, UserError
 from persistbench.outcomes import Outcome, Verdict, of_exception
+from persistbench.trials import sandbox
 
 try:
     PIPELINES = list(catalogue.discover())
@@ -54,6 +55,7 @@ def _keep_heap():
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 
 _preload()
+sandbox.fork_from_here()  # asv forks every process from one that has only imported
 
 
 class CellFailedError(Exception):
@@ -135,11 +137,14 @@ class Grid:
         verdict = cell.examine()
         records.keep(cell, verdict)
         self.admit(cell, verdict)
+        twins = self.make_twins(cell)
         if self.keeps_heap:
             _keep_heap()
         try:
             self.take(cell)
-            self.twins = self.make_twins(cell)
+            for twin, other in twins:
+                twin.take(other)
+                twin.turn()  # memory is touched before anything counts
         except UnsupportedError as error:
             refusal = Verdict(Outcome.UNSUPPORTED, str(error))
             records.keep(cell, refusal, self.question)
@@ -149,6 +154,7 @@ class Grid:
             raise
         records.withdraw(cell, self.question)
         self.cell = cell
+        self.twins = [twin for twin, _ in twins]
         key = (self.question, pipeline, backend)
         self.recorder = pairs.Recorder(key, [twin.name for twin in self.twins])
 
@@ -160,16 +166,17 @@ class Grid:
         self.call = partial(method, cell.pipeline.name, cell.backend.id)
 
     def make_twins(self, cell):
-        """Return what is called in turn with the timed call, ready to be called."""
+        """Return what is called in turn with the timed call, each with its cell.
+
+        The cells are examined now, while this process has not yet computed anything.
+        """
         twins = []
         for name, question, backend_id in self.references(cell):
             other = Cell(cell.pipeline, backends.get(backend_id), mapped=question.mapped)
             if other.examine().same:
                 twin = question()
                 twin.name = name
-                twin.take(other)
-                twin.turn()  # memory is touched before anything counts
-                twins.append(twin)
+                twins.append((twin, other))
         return twins
 
     def references(self, cell):

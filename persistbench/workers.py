@@ -5,7 +5,6 @@ size (PSS) counts it an eighth in each, so its sum is what the machine needs; th
 (USS) is what goes when one process ends.
 """
 
-import multiprocessing
 import os
 import sys
 from multiprocessing.connection import Connection
@@ -15,6 +14,7 @@ from typing import Any
 from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError
 from persistbench.integrity import answers_same
+from persistbench.trials.sandbox import context
 
 COUNTS = (1, 2, 4, 8)
 KINDS = ("pss", "uss", "rss")
@@ -56,13 +56,13 @@ def hold(cell: Cell, count: int, mapped: bool) -> dict[str, int]:
     reference = cell.fitted.load_reference()
     request = (cell.backend, str(cell.artifact), mapped, reference.first_use, reference.X)
     expected = reference.outputs[reference.first_use]
-    context = multiprocessing.get_context("fork")
     pipes: list[Connection] = []
     children: list[Any] = []
     try:
         for _ in range(count):
-            here, there = context.Pipe()
-            child = context.Process(target=_worker, args=(there, request, expected), daemon=True)
+            here, there = context().Pipe()
+            work = (there, request, expected)
+            child = context().Process(target=_worker, args=work, daemon=True)
             child.start()
             there.close()
             pipes.append(here)

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from persistbench import Case
+from persistbench.trials import sandbox
 from pipelines._data import classes
 
 
@@ -34,13 +35,19 @@ def own_tmpdir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @contextmanager
 def file_size_limit(limit: int) -> Iterator[None]:
-    """Let no file grow beyond so many bytes: what a full disk does, without filling one."""
+    """Let no file grow beyond so many bytes: what a full disk does, without filling one.
+
+    Children inherit the limit when they are forked from this process.
+    """
     resource = pytest.importorskip("resource", reason="file-size limits are POSIX")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    usual = sandbox.context()
+    sandbox.fork_from_here()
     try:
         yield
     finally:
+        sandbox._context = usual
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 

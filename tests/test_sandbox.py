@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from persistbench import backends, catalogue
+from persistbench.cells import Cell
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.trials import sandbox
 
@@ -53,3 +55,10 @@ def test_child_that_dies_is_a_crash(function: object, reason: str) -> None:
 def test_child_that_hangs_is_a_timeout() -> None:
     """A child over its time is killed and called a timeout."""
     assert sandbox.run(_hang, seconds=0.2).outcome is Outcome.TIMEOUT
+
+
+def test_process_that_has_computed_may_examine() -> None:
+    """Threads that this process has started for its own sums do not hang or kill the child."""
+    case = catalogue.get("boosting").build()
+    case.estimator.predict(case.X)
+    assert Cell(catalogue.get("boosting"), backends.get("pickle-3")).examine().same

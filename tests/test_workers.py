@@ -1,11 +1,16 @@
 """Processes that share an artifact are counted once for what they share."""
 
+import multiprocessing
+import os
 import sys
+from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pytest
 
 from persistbench import backends, catalogue, workers
+from persistbench.backends.pickle import Pickle
 from persistbench.cells import Cell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="smaps_rollup")
@@ -28,21 +33,34 @@ def test_loaded_is_theirs_and_mapped_is_shared() -> None:
     assert mapped["rss"] > 3.5 * 32.3e6  # why summed resident sets mislead
 
 
-def test_wrong_answer_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests that are answered meanwhile must be answered correctly."""
-    small = cell("small", "pickle-5")
-    monkeypatch.setattr(workers, "answers_same", lambda *_: False)
-    with pytest.raises(RuntimeError, match="answered wrongly"):
+@dataclass(frozen=True)
+class Planted(Pickle):
+    """Right when it is examined, and then not."""
+
+    kind: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"planted-{self.kind}"
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        loaded = super().load(path)
+        if multiprocessing.current_process().daemon:  # one of those that hold the artifact
+            if self.kind == "dying":
+                os._exit(3)
+            loaded[-1].classes_ = loaded[-1].classes_[::-1]
+        return loaded
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("wrong", "process 1 of 2: answered wrongly"), ("dying", "process 1 of 2: died")],
+)
+def test_wrong_answer_or_death_is_no_figure(kind: str, reason: str) -> None:
+    """Requests must be answered, and correctly; else the process is named, and none is left."""
+    small = Cell(catalogue.get("small"), Planted(5, kind))
+    assert small.examine().same
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(RuntimeError, match=reason):
         workers.hold(small, 2, False)
-
-
-def test_process_that_dies_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing is left running."""
-    small = cell("small", "pickle-5")
-
-    def die(*_: Any) -> None:
-        raise SystemExit(3)
-
-    monkeypatch.setattr(workers, "answers_same", die)
-    with pytest.raises(RuntimeError, match="process 1 of 2: died"):
-        workers.hold(small, 2, False)
+    assert set(psutil.Process().children(recursive=True)) == before

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -10,8 +11,31 @@ from typing import Any
 
 from persistbench.outcomes import Outcome, Verdict, of_exception
 
-# Forking is what makes a trial cheap; elsewhere than on Linux it is not safe or not there.
-_CONTEXT: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+_methods = multiprocessing.get_all_start_methods()
+_context: Any = multiprocessing.get_context("forkserver" if "forkserver" in _methods else "spawn")
+
+
+def context() -> Any:
+    """Return multiprocessing's context for children that compute.
+
+    They must not be forked from a process that has computed: the pool of OpenMP's threads is
+    not there after the fork, and the first parallel region waits for it for ever (gcc's
+    libgomp says so: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=58378) or crashes. So they come
+    from multiprocessing's fork server, which has only imported.
+    """
+    if _context.get_start_method() == "forkserver":
+        _context.set_forkserver_preload(["persistbench.trials.warm"])
+    return _context
+
+
+def fork_from_here() -> None:
+    """Let children be forked from this process, which is cheaper: it must not have computed.
+
+    Elsewhere than on Linux forking is not safe or not there, and nothing changes.
+    """
+    global _context
+    if sys.platform == "linux":
+        _context = multiprocessing.get_context("fork")
 
 
 def run(function: Callable[..., Verdict], *arguments: Any, seconds: float) -> Verdict:
@@ -20,8 +44,9 @@ def run(function: Callable[..., Verdict], *arguments: Any, seconds: float) -> Ve
     A child that dies is a ``crash`` with its signal or exit status; one that takes
     longer than ``seconds`` is killed: a ``timeout``.
     """
-    receiving, sending = _CONTEXT.Pipe(duplex=False)
-    child = _CONTEXT.Process(target=_child, args=(sending, function, arguments))
+    receiving, sending = context().Pipe(duplex=False)
+    work = (sending, dict(os.environ), function, arguments)
+    child = context().Process(target=_child, args=work)
     child.start()
     sending.close()
     verdict: Verdict | None = None
@@ -44,7 +69,13 @@ def run(function: Callable[..., Verdict], *arguments: Any, seconds: float) -> Ve
     return verdict or Verdict(Outcome.CRASH, _how_it_ended(child.exitcode))
 
 
-def _child(sending: Connection, function: Callable[..., Verdict], arguments: Any) -> None:
+def _child(
+    sending: Connection,
+    environ: dict[str, str],
+    function: Callable[..., Verdict],
+    arguments: Any,
+) -> None:
+    os.environ.update(environ)  # the server's may be older
     try:
         verdict = function(*arguments)
     except Exception as error:
