@@ -62,13 +62,13 @@ class CellFailedError(Exception):
     """The cell has no figure because it failed; asv then exits with 2."""
 
 
-PATIENT = (1, 30, 0.35)
+PATIENT = (1, pairs.CALLS, pairs.SECONDS)
 """Number and seconds of the calls of one process, for what rankings are made of."""
 
 
 def in_turn(question):
     """Return the references of a question that every backend answers."""
-    return (("pickle-5", question, "pickle-5"), ("raw", question, "raw"))
+    return tuple((name, question, name) for name in (backends.REFERENCE, backends.FLOOR))
 
 
 def once_in_a_run(name, make):
@@ -101,7 +101,7 @@ class Grid:
     # Three processes; in each one warm-up call at least, then up to 30 calls in 0.2 s, the
     # references included. A call slower than that is not warmed up: its first call is its
     # only sample.
-    rounds = 3
+    rounds = pairs.PROCESSES
     repeat = (1, 30, 0.2)
     warmup_time = 0.02
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first

@@ -6,6 +6,7 @@ of what is theirs alone, and that of their resident sets, which counts shared pa
 
 from benchmarks._grid import Grid, once_in_a_run
 from persistbench import workers
+from persistbench.backends import REFERENCE
 from persistbench.errors import UnsupportedError
 
 
@@ -18,9 +19,9 @@ class _Workers(Grid):
             raise UnsupportedError(f"{self.count} processes on one core say nothing")
         if cell.backend.claims.returns == "bytes":
             raise UnsupportedError(f"{cell.backend.id} holds bytes, which predict nothing")
-        if not (self.mapped or cell.backend.claims.memory_maps or cell.backend.id == "pickle-5"):
+        if not (self.mapped or cell.backend.claims.memory_maps or cell.backend.id == REFERENCE):
             raise UnsupportedError(
-                f"{cell.backend.id} leaves the same objects in memory as pickle-5"
+                f"{cell.backend.id} leaves the same objects in memory as {REFERENCE}"
             )
         self.held = once_in_a_run(
             f"workers-{cell.key}-{self.count}",

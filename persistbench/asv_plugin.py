@@ -28,7 +28,7 @@ from asv.results import Results
 from asv.util import TIMEOUT_RETCODE, UserError
 
 from persistbench import pairs
-from persistbench.outcomes import DESTINATION, RUN
+from persistbench.outcomes import DESTINATION, RUN, access
 
 _TABLES = (
     "_results",
@@ -153,15 +153,13 @@ class SafeResults(Results):
 
     def _save_pairs(self) -> None:
         """Replace the file of the calls in turn, by those of the benchmarks that are finished."""
-        whole = {
-            key: found
-            for name, own in self._new_pairs.items()
-            if not (self._unfinished and self._rounds_left.get(name))
-            for key, found in own.items()
-        }
+        whole: dict[pairs.Key, pairs.Pairs] = {}
+        for name in list(self._new_pairs):
+            if not (self._unfinished and self._rounds_left.get(name)):
+                whole |= self._new_pairs.pop(name)
         if whole:
+            pairs.write(self._pairs_path, (self._pairs | whole).values())
             self._pairs |= whole
-            pairs.write(self._pairs_path, self._pairs.values())
 
     @contextmanager
     def _old_where_unfinished(self) -> Iterator[None]:
@@ -195,12 +193,12 @@ class SafeResults(Results):
         for pipeline, backend in (map(ast.literal_eval, cells[index]) for index in failed):
             if (pipeline, backend) in explained:
                 continue
-            access = "map" if question.startswith("map") else "load"
+            how = access(question)
             record = {
-                "cell": f"{pipeline}/{backend}/{access}/{question}",
+                "cell": f"{pipeline}/{backend}/{how}/{question}",
                 "pipeline": pipeline,
                 "backend": backend,
-                "access": access,
+                "access": how,
                 "question": question,
                 "status": "failed",
                 "outcome": "timeout" if errcode == TIMEOUT_RETCODE else "crash",

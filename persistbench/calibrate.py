@@ -25,10 +25,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from persistbench import backends, bench, catalogue, intervals, machine, records, store
+from persistbench import backends, bench, catalogue, intervals, machine, pairs, records, store
 from persistbench.calibration import (
     FILE,
-    PROCESSES,
     REQUIRED,
     Agreement,
     Calibration,
@@ -38,13 +37,9 @@ from persistbench.calibration import (
 from persistbench.cells import Cell
 from persistbench.errors import UserError
 
-BACKENDS = ("pickle-5", "joblib", "cloudpickle")
-FLOOR = "raw"
+BACKENDS = (backends.REFERENCE, "joblib", "cloudpickle")
 QUESTIONS = ("load", "dump")
 PLANTED = (0.0, *REQUIRED)
-
-PAIRS, SECONDS = 30, 0.35
-"""In one process, as in the suite."""
 
 LONGEST = 0.06
 """Cells whose call takes longer are left out: a process makes too few pairs of them."""
@@ -89,7 +84,7 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
     name = machine.register()
     cells = _usable(step)
     rows: dict[Task, list[Rows]] = defaultdict(list)
-    tasks = [Task(*cell, by) for _ in range(PROCESSES) for cell in cells for by in PLANTED]
+    tasks = [Task(*cell, by) for _ in range(pairs.PROCESSES) for cell in cells for by in PLANTED]
     for done, (task, found) in enumerate(_measured(tasks), start=1):
         rows[task].append(found)
         step("each against itself, and made slower", done, len(tasks))
@@ -109,7 +104,7 @@ def ready(task: Task) -> Any:
     question: Any = {"load": Load, "dump": Dump}[task.question]
     benchmark = question()
     benchmark.references = lambda cell: (
-        (FLOOR, question, FLOOR),
+        (backends.FLOOR, question, backends.FLOOR),
         ("same", question, task.backend),
     )
     benchmark.setup(task.pipeline, task.backend)
@@ -127,12 +122,12 @@ def row(benchmark: Any, task: Task) -> tuple[float, float]:
     return benchmark.timer() - start, benchmark.turns[-1]
 
 
-def turns(task: Task, seconds: float = SECONDS) -> Rows:
+def turns(task: Task, seconds: float = pairs.SECONDS) -> Rows:
     """Return the rows of this process; the first one is the warm-up."""
     benchmark = ready(task)
     rows: Rows = []
     end = time.perf_counter() + seconds
-    while len(rows) < 2 or (len(rows) <= PAIRS and time.perf_counter() < end):
+    while len(rows) < 2 or (len(rows) <= pairs.CALLS and time.perf_counter() < end):
         rows.append(row(benchmark, task))
     return rows
 
@@ -151,13 +146,17 @@ def _slowed(call: Callable[[], Any], by: float) -> Callable[[], None]:
 def _usable(step: Callable[[str, int, int], None]) -> list[tuple[str, str, str]]:
     """Return the cells that hold a right answer and are quick enough."""
     # `raw` is called in turn with all, as in the suite.
-    every = [(pipeline, name) for pipeline in catalogue.discover() for name in (FLOOR, *BACKENDS)]
+    every = [
+        (pipeline, name)
+        for pipeline in catalogue.discover()
+        for name in (backends.FLOOR, *BACKENDS)
+    ]
     right = []
     for done, (pipeline, backend) in enumerate(every, start=1):
         if Cell(catalogue.get(pipeline), backends.get(backend)).examine().same:
             right.append((pipeline, backend))
         step("fitting and examining", done, len(every))
-    tasks = [Task(q, *cell) for q in QUESTIONS for cell in right if cell[1] != FLOOR]
+    tasks = [Task(q, *cell) for q in QUESTIONS for cell in right if cell[1] != backends.FLOOR]
     found = []
     for done, (task, rows) in enumerate(_measured(tasks, seconds=0.0), start=1):
         if rows[-1][0] < LONGEST:
@@ -166,7 +165,7 @@ def _usable(step: Callable[[str, int, int], None]) -> list[tuple[str, str, str]]
     return found
 
 
-def _measured(tasks: list[Task], seconds: float = SECONDS) -> Iterator[tuple[Task, Rows]]:
+def _measured(tasks: list[Task], seconds: float = pairs.SECONDS) -> Iterator[tuple[Task, Rows]]:
     """Yield each task with the rows of a process of its own."""
     context = multiprocessing.get_context("fork")
     with (
@@ -188,7 +187,7 @@ def _pyperf(
     """
     by_length = sorted(cells, key=lambda cell: _wall(rows[Task(*cell)][-1]))
     chosen = by_length[:: max(1, len(by_length) // (COMPARED - 1))][-COMPARED:]
-    work = [cell for _ in range(PROCESSES) for cell in chosen]
+    work = [cell for _ in range(pairs.PROCESSES) for cell in chosen]
     ratios: dict[tuple[str, str, str], list[list[float]]] = defaultdict(list)
     for done, cell in enumerate(work, start=1):
         ((_, ours),) = _measured([Task(*cell)])
@@ -202,7 +201,7 @@ def _pyperf_values(cell: tuple[str, str, str]) -> list[float]:
     """Return the seconds of each call in one process of pyperf."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "pyperf.json")
-        shape = ["--processes=1", f"--values={PAIRS}", "--loops=1", "--warmups=1", "--quiet"]
+        shape = ["--processes=1", f"--values={pairs.CALLS}", "--loops=1", "--warmups=1", "--quiet"]
         command = [sys.executable, "-m", "persistbench.calibrate_pyperf", *shape]
         command += [f"--output={output}", f"--inherit-environ=TMPDIR,PYTHONPATH,{CELL}"]
         environ = {**os.environ, CELL: json.dumps(cell)}

@@ -9,10 +9,8 @@ import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from persistbench import pairs
 from persistbench.intervals import LEVEL
-
-PROCESSES = 3
-"""As many as the suite has rounds."""
 
 ALLOWED_ALARMS = 0.01
 REQUIRED = {0.05: 0.80, 0.10: 0.95}
@@ -107,7 +105,7 @@ class Calibration:
         ]
         found.append(
             f"The ratios of two processes differ by {self.noise:.1%}; {self.needed} processes for "
-            f"each cell would find 5 % in four of five cells, the suite has {PROCESSES}."
+            f"each cell would find 5 % in four of five cells, the suite has {pairs.PROCESSES}."
         )
         found.append(
             "Passed: ratios and ties of this machine hold."

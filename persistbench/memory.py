@@ -31,7 +31,6 @@ def peak(call: Callable[[], Any], free: Callable[[], Any]) -> int:
         call: what is measured; it has been called before, so that code and buffers that stay
             in memory are there.
         free: drops what the call returned.
-
     """
     free()
     gc.collect()

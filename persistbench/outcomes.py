@@ -10,6 +10,11 @@ RUN = "PERSISTBENCH_RUN"
 """Environment variable that names one run of asv: when it began."""
 
 
+def access(question: str) -> str:
+    """Return how a question opens the artifact: ``map`` or ``load``."""
+    return "map" if question.startswith("map") else "load"
+
+
 class Outcome(StrEnum):
     """One vocabulary for benchmarks, trials, records and report."""
 

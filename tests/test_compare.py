@@ -84,4 +84,4 @@ def test_dominated_is_who_is_nowhere_better_and_somewhere_worse() -> None:
         "trade": (1.0, 3.0),
     }
     rivals = [tuple(figure(name, v, None, None) for v in pair) for name, pair in others.items()]
-    assert dominating(point, rivals) == ["smaller", "both"]
+    assert [rival[0].backend for rival in dominating(point, rivals)] == ["smaller", "both"]

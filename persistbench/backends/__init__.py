@@ -9,7 +9,13 @@ from types import ModuleType
 from persistbench.backends._base import Backend, Claims
 from persistbench.errors import UserError, unknown
 
-__all__ = ["Backend", "Claims", "discover", "get"]
+__all__ = ["FLOOR", "REFERENCE", "Backend", "Claims", "discover", "get"]
+
+REFERENCE = "pickle-5"
+"""What every backend is called in turn with."""
+
+FLOOR = "raw"
+"""The backend that has no format: what it takes, nobody can beat."""
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

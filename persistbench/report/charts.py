@@ -10,7 +10,7 @@ import vl_convert
 from markupsafe import Markup, escape
 
 from persistbench import store
-from persistbench.report.compare import FLOOR
+from persistbench.backends import FLOOR
 from persistbench.report.figures import Figure
 from persistbench.report.formats import with_interval
 from persistbench.report.templates import fill
@@ -72,7 +72,6 @@ def theme(dark: bool) -> dict[str, Any]:
             "symbolOpacity": 1,
         },
         "title": {"color": ink, "fontSize": 13, "anchor": "start"},
-        "header": {"labelColor": ink, "titleColor": ink},
         "text": {"color": ink, "fontSize": 11},
         "rule": {"color": ink},
     }
@@ -105,16 +104,48 @@ def library_colour(backends: set[str]) -> Any:
     return alt.Color("library:N", title=None, scale=scale, legend=alt.Legend(columns=3))
 
 
+def ends(figure: Figure) -> tuple[float, float]:
+    """Return the interval as it is drawn; a figure without one is a point."""
+    value = figure.value or 0.0
+    # Of three samples the interval reaches 0, which a log scale does not have.
+    low = value if figure.low is None else max(figure.low, value / CUT)
+    return low, value if figure.high is None else figure.high
+
+
+def of_chosen(rows: list[dict[str, Any]]) -> Any:
+    """Return the chart of the rows of the ``place`` and ``pipeline`` that the reader chooses."""
+    values = alt.InlineData(values=rows)
+    return alt.Chart(values).transform_filter(
+        "datum.place === place && datum.pipeline === pipeline"
+    )
+
+
+def choosing(
+    chart: Any, rows: list[dict[str, Any]], pipeline: str = "", width: int | str = "container"
+) -> Any:
+    """Return a chart made of :func:`of_chosen` with what it lacks: the choice, and its width.
+
+    Args:
+        chart: one, or layers.
+        rows: those of the chart.
+        pipeline: the one that is shown first.
+        width: in pixels, or that of what holds the chart.
+    """
+    first = pipeline or min((row["pipeline"] for row in rows), default="")
+    return chart.add_params(
+        alt.param(name="place", value=0), alt.param(name="pipeline", value=first)
+    ).properties(width=width, autosize=FIT)
+
+
 def dot(place: int, figure: Figure) -> dict[str, Any]:
     """Return the row of a figure for :func:`dots`; it lacks its line and its way."""
-    value = figure.value or 0.0
+    low, high = ends(figure)
     return {
         "place": place,
         "pipeline": figure.pipeline,
-        "value": value,
-        # Of three samples the interval reaches 0, which a log scale does not have.
-        "low": value if figure.low is None else max(figure.low, value / CUT),
-        "high": value if figure.high is None else figure.high,
+        "value": figure.value or 0.0,
+        "low": low,
+        "high": high,
         "text": with_interval(figure),
     }
 
@@ -137,18 +168,14 @@ def dots(
         pipeline: the one that is shown first.
         width: in pixels, or that of what holds the chart.
     """
-    base = (
-        alt.Chart(alt.InlineData(values=rows))
-        .transform_filter("datum.place === place && datum.pipeline === pipeline")
-        .encode(
-            y=alt.Y("line:N", title=None, sort=None),
-            yOffset=alt.YOffset("way:N", sort=list(ways)),
-            color=alt.Color(
-                "way:N",
-                title=None,
-                scale=alt.Scale(domain=list(ways), range=list(COLOURS[: len(ways)])),
-            ),
-        )
+    base = of_chosen(rows).encode(
+        y=alt.Y("line:N", title=None, sort=None),
+        yOffset=alt.YOffset("way:N", sort=list(ways)),
+        color=alt.Color(
+            "way:N",
+            title=None,
+            scale=alt.Scale(domain=list(ways), range=list(COLOURS[: len(ways)])),
+        ),
     )
     x = alt.X("value:Q", title=title, scale=alt.Scale(type="log", padding=16), axis=log_axis(label))
     layers = alt.layer(
@@ -164,10 +191,8 @@ def dots(
             description="text:N",
         ),
     )
-    first = pipeline or min((row["pipeline"] for row in rows), default="")
-    return layers.add_params(
-        alt.param(name="place", value=0), alt.param(name="pipeline", value=first)
-    ).properties(width=width, height=alt.Step(18 if len(ways) > 1 else 22), autosize=FIT)
+    drawn = layers.properties(height=alt.Step(18 if len(ways) > 1 else 22))
+    return choosing(drawn, rows, pipeline, width)
 
 
 def interactive(name: str, chart: Any, alt_text: str) -> Markup:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from persistbench import calibration, intervals, pairs, records
 from persistbench.intervals import LogRatio
+from persistbench.outcomes import access
 from persistbench.report.figures import CPU, Figure, Table
 from persistbench.report.places import Source, place
 
@@ -59,7 +60,7 @@ def collect(results: Path) -> Table:
     noise = {name: found.noise for name, found in calibrations.items()}
     figures, derived = _with_pairs(newest.values(), noise, warnings)
     places = [place(*key, found) for key, found in sorted(sources.items())]
-    timed = {cell.figure: cell.samples for cell in newest.values() if cell.samples}
+    timed = {cell.figure.cell: cell.samples for cell in newest.values() if cell.samples}
     return Table(figures, places, warnings, timed, derived, calibrations)
 
 
@@ -251,11 +252,11 @@ def _texts_of(record: dict[str, Any]) -> set[str]:
 
 def _reason(found: dict[tuple[str, ...], Any], pipeline: str, backend: str, question: str) -> Any:
     """Return the record that explains a cell: the question's own, else that of its artifact."""
-    access = "map" if question.startswith("map") else "load"
-    own = found.get((pipeline, backend, access, question), {})
+    how = access(question)
+    own = found.get((pipeline, backend, how, question), {})
     if own and own["status"] != "ok":
         return own
-    return found.get((pipeline, backend, access, ""), {})
+    return found.get((pipeline, backend, how, ""), {})
 
 
 def _benchmarks(results: Path) -> dict[str, Any]:

@@ -6,14 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from persistbench.backends import FLOOR, REFERENCE
 from persistbench.intervals import SAME, LogRatio
 from persistbench.report.figures import Figure
-
-REFERENCE = "pickle-5"
-"""What every backend is called in turn with."""
-
-FLOOR = "raw"
-"""The backend that has no format: what it takes, nobody can beat."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +118,10 @@ def contends(figure: Figure) -> bool:
     return figure.value is not None and figure.backend != FLOOR
 
 
-def dominating(point: Sequence[Figure], others: Iterable[Sequence[Figure]]) -> list[str]:
-    """Return the backends that are nowhere worse than a point and somewhere better.
+def dominating(
+    point: Sequence[Figure], others: Iterable[Sequence[Figure]]
+) -> list[Sequence[Figure]]:
+    """Return the other points that are nowhere worse than a point and somewhere better.
 
     Args:
         point: the figures of one backend, one for each axis.
@@ -132,13 +129,11 @@ def dominating(point: Sequence[Figure], others: Iterable[Sequence[Figure]]) -> l
 
     Medians decide: the front that is drawn through them can be recalculated.
     """
-    here = [figure.value or 0.0 for figure in point]
     found = []
     for other in others:
-        there = [figure.value or 0.0 for figure in other]
-        pairs = list(zip(there, here, strict=True))
+        pairs = [(a.value or 0.0, b.value or 0.0) for a, b in zip(other, point, strict=True)]
         if all(a <= b for a, b in pairs) and any(a < b for a, b in pairs):
-            found.append(other[0].backend)
+            found.append(other)
     return found
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from persistbench.report.compare import FLOOR, best, ratio
+from persistbench.backends import FLOOR, REFERENCE
+from persistbench.report.compare import best, ratio
 from persistbench.report.figures import CPU, Figure, Table
 from persistbench.report.formats import human, interval
 
 BEST = "best"
-REFERENCES = {BEST: "the best of the row", "pickle-5": "pickle-5", FLOOR: "raw, the floor"}
+REFERENCES = {BEST: "the best of the row", REFERENCE: REFERENCE, FLOOR: f"{FLOOR}, the floor"}
 """What a figure can be read against, and how that is called."""
 
 
@@ -40,12 +41,11 @@ def rows(table: Table) -> list[dict[str, Any]]:
 
 def samples(table: Table) -> list[list[float]]:
     """Return the samples of each row of :func:`rows`, in the same order."""
-    calls = {figure.cell: found for figure, found in table.samples.items()}
-    keys = ("question", "pipeline", "backend")
     found = []
     for row in rows(table):
         place = table.places[row["place"]]
-        own = calls.get((place.machine, place.environment, *(row[key] for key in keys)), [])
+        cell = (row["question"], row["pipeline"], row["backend"])
+        own = table.samples.get((place.machine, place.environment, *cell), [])
         found.append([float(f"{call:.4g}") for call in own])
     return found
 

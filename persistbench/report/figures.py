@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, fields
 from persistbench.calibration import Calibration
 from persistbench.intervals import LogRatio
 
+CellKey = tuple[str, str, str, str, str]
+"""Machine, environment, question, pipeline, backend."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -50,8 +53,8 @@ class Figure:
         return (self.machine, self.environment, self.question, self.pipeline)
 
     @property
-    def cell(self) -> tuple[str, str, str, str, str]:
-        """What the figure is of: machine, environment, question, pipeline, backend."""
+    def cell(self) -> CellKey:
+        """What the figure is of."""
         return (*self.row, self.backend)
 
 
@@ -80,8 +83,8 @@ class Table:
         figures: the newest figure or refusal of every cell.
         places: the machines and environments that they come from.
         warnings: one sentence for whatever was left out.
-        samples: the single calls behind a figure, in the order of the rounds; none for what
-            is not timed.
+        samples: the single calls behind a figure, by its cell, in the order of the rounds;
+            none for what is not timed.
         derived: for each timed figure, its CPU time (question ``load_cpu``) and its ratio to
             each reference that was called in turn with it (question ``load/pickle-5``).
         calibrations: what is known of the instrument, by machine.
@@ -90,7 +93,7 @@ class Table:
     figures: list[Figure]
     places: list[Place]
     warnings: list[str]
-    samples: dict[Figure, list[float]] = field(default_factory=dict)
+    samples: dict[CellKey, list[float]] = field(default_factory=dict)
     derived: list[Figure] = field(default_factory=list)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
 

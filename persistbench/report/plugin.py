@@ -124,7 +124,7 @@ def _readable_results(results: str) -> Iterator[Results]:
         try:
             result = Results.load(str(Path(folder, name)), machine_name=machine)
             result.get_all_result_keys()
-        except Exception:  # noqa: S112 (figures.collect says which and why)
+        except Exception:  # noqa: S112 (collect says which and why)
             continue
         yield result
 

@@ -130,7 +130,7 @@
       cell(list, "dt", names.join(", "));
       cell(list, "dd", reason);
     }
-    persistbench.draw("totals", "totals", ranking.flatMap((found) =>
+    persistbench.draw("totals", ranking.flatMap((found) =>
       ["dump", "transfer", "loads"].map((part, order) => ({
         backend: found.backend, part, order, seconds: found[part], shown: time(found[part]),
         low: found.low, high: found.high,

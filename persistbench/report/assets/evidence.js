@@ -5,6 +5,7 @@
   const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const { default: DataTable } = await import(address);
   const plain = DataTable.render.text(); // escapes what comes from outside
+  const text = (name) => ({ title: name, name, data: name, render: plain });
   const measured = (field, shown) => ({
     data: null,
     type: "num",
@@ -14,7 +15,7 @@
   });
   const table = new DataTable("#figures", {
     columns: [
-      ...["question", "pipeline", "backend"].map((data) => ({ title: data, data, render: plain })),
+      ...["question", "pipeline", "backend"].map(text),
       { title: "median", ...measured("value", "shown") },
       { title: "99 % interval", data: "interval", render: plain, orderable: false },
       { title: "samples", data: "samples" },
@@ -24,8 +25,7 @@
           : times == null ? "" : `${Number(times.toPrecision(3))}×`),
       },
       { title: "CPU", data: "cpu", render: plain, orderable: false, className: "number" },
-      { title: "status", data: "status", render: plain },
-      { title: "reason", data: "reason", render: plain },
+      ...["status", "reason"].map(text),
     ],
     deferRender: true,
     autoWidth: false,
@@ -42,9 +42,8 @@
     for (const word of [...words].sort()) choice.append(new Option(word, word));
     label.append(`${name} `, choice);
     document.getElementById("filters").append(label);
-    const column = ["question", "pipeline", "backend", "", "", "", "", "", "status"].indexOf(name);
     choice.addEventListener("change", () =>
-      table.column(column).search(choice.value, { exact: choice.value !== "" }).draw());
+      table.column(`${name}:name`).search(choice.value, { exact: choice.value !== "" }).draw());
   }
   persistbench.follow(({ place, pipeline, question }) => {
     const rows = persistbench.figures.flatMap((row, index) =>
@@ -53,7 +52,7 @@
           ({ backend: row.backend, value, order: call / all.length }))
         : []);
     document.getElementById("no-samples").hidden = rows.length > 0;
-    persistbench.draw("samples", "samples", rows);
+    persistbench.draw("samples", rows);
   });
   let shown;
   persistbench.follow(({ place }) => {

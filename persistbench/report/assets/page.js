@@ -126,10 +126,10 @@ const persistbench = (() => {
       followers.push(follower);
       if (document.readyState !== "loading" && controls.size) follower(settings());
     },
-    /** Give a chart the rows of one of its data sets. */
-    draw(chart, data, rows) {
-      waiting.set(chart, { [data]: rows });
-      views.get(chart)?.data(data, rows).runAsync();
+    /** Give a chart the rows of the data set that bears its name. */
+    draw(chart, rows) {
+      waiting.set(chart, { [chart]: rows });
+      views.get(chart)?.data(chart, rows).runAsync();
     },
   };
 })();

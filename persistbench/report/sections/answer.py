@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from persistbench.report.compare import REFERENCE, Ratio, best, contends, in_order, ratio, steady
+from persistbench.backends import REFERENCE
+from persistbench.report.compare import Ratio, best, contends, in_order, ratio, steady
 from persistbench.report.figures import Figure, Place, Table
 from persistbench.report.templates import fill
 from persistbench.report.total import Deployment
@@ -14,8 +15,11 @@ from persistbench.report.total import Deployment
 ORDER = 10
 TITLE = "The answer"
 
-QUESTIONS = {"total": "best overall", "load": "fastest load", "dump": "fastest dump"} | {
-    "size": "smallest"
+QUESTIONS = {
+    "total": "best overall",
+    "load": "fastest load",
+    "dump": "fastest dump",
+    "size": "smallest",
 }
 
 
@@ -112,5 +116,5 @@ def _rivals(cells: dict[str, dict[str, Figure]], question: str) -> dict[str, Fig
 
 
 def _ties(first: Figure, rivals: Iterable[Figure]) -> list[str]:
-    close = [f for f in rivals if f is not first and contends(f) and ratio(f, first).tie]
+    close = [f for f in rivals if f is not first and ratio(f, first).tie]
     return [figure.backend for figure in in_order(close)]

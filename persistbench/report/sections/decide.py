@@ -7,8 +7,8 @@ import altair as alt
 from markupsafe import Markup
 
 from persistbench import backends
+from persistbench.backends import FLOOR, REFERENCE
 from persistbench.report import charts
-from persistbench.report.compare import FLOOR, REFERENCE
 from persistbench.report.figures import Table
 from persistbench.report.templates import asset, fill
 from persistbench.report.total import Deployment

@@ -64,8 +64,7 @@ def chart(rows: list[dict[str, Any]]) -> Any:
     """Return stacked bars with the parameters ``place`` and ``pipeline``."""
     names = [NAMES[stage] for stage in STAGES]
     drawn = (
-        alt.Chart(alt.InlineData(values=rows))
-        .transform_filter("datum.place === place && datum.pipeline === pipeline")
+        charts.of_chosen(rows)
         .mark_bar()
         .encode(
             x=alt.X(
@@ -90,7 +89,4 @@ def chart(rows: list[dict[str, Any]]) -> Any:
             ],
         )
     )
-    first = min((row["pipeline"] for row in rows), default="")
-    return drawn.add_params(
-        alt.param(name="place", value=0), alt.param(name="pipeline", value=first)
-    ).properties(width="container", height=alt.Step(18), autosize=charts.FIT)
+    return charts.choosing(drawn.properties(height=alt.Step(18)), rows)

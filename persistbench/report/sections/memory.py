@@ -4,8 +4,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from persistbench.backends import FLOOR
 from persistbench.report import charts
-from persistbench.report.compare import FLOOR
 from persistbench.report.figures import Figure, Table
 from persistbench.report.formats import human, times
 from persistbench.report.templates import fill

@@ -1,6 +1,7 @@
 """Trade-offs: what a smaller file or a faster dump costs when it is loaded."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -26,11 +27,12 @@ _CLOSE = math.log(1.3)
 
 def render(table: Table) -> Markup | None:
     """Return both charts; the page chooses place and pipeline."""
-    if not any(points(table, view) for view in VIEWS):
+    rows = {view: points(table, view) for view in VIEWS}
+    if not any(rows.values()):
         return None
     drawn = [
-        charts.interactive(view, chart(table, view), _alt(view, "the chosen pipeline"))
-        for view in VIEWS
+        charts.interactive(view, chart(found, view), _alt(view, "the chosen pipeline"))
+        for view, found in rows.items()
     ]
     return fill("tradeoffs.html", charts=drawn)
 
@@ -43,7 +45,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
     pipeline = max(rows, key=lambda row: row["x"])["pipeline"]
     return {
         "tradeoffs": charts.Picture(
-            chart(table, "size-load", pipeline, width=640).properties(
+            chart(rows, "size-load", pipeline, width=640).properties(
                 title=f"{pipeline}: time to load against size of the file"
             ),
             _alt("size-load", pipeline),
@@ -63,7 +65,7 @@ def points(table: Table, view: str) -> list[dict[str, Any]]:
                 row = {"place": index, "pipeline": pipeline, **_point(pair)}
                 better = dominating(pair, rivals) if contends(pair[0]) else []
                 row["front"] = contends(pair[0]) and not better
-                row["note"] = _note(pair, [rival for rival in rivals if rival[0].backend in better])
+                row["note"] = _note(pair, better)
                 row["spoken"] += f", {row['note']}"
                 own.append(row)
             _name([row for row in own if row["front"]])
@@ -87,17 +89,14 @@ def _name(front: list[dict[str, Any]]) -> None:
             named.append(row)
 
 
-def chart(table: Table, view: str, pipeline: str = "", width: int | str = "container") -> Any:
+def chart(
+    rows: list[dict[str, Any]], view: str, pipeline: str = "", width: int | str = "container"
+) -> Any:
     """Return the chart of a view, with the parameters ``place`` and ``pipeline``."""
-    rows = points(table, view)
     across, up = VIEWS[view]
     x = alt.X("x:Q", title=_TITLES[across], scale=_SCALE, axis=charts.log_axis(_LABELS[across]))
     y = alt.Y("y:Q", title=_TITLES[up], scale=_SCALE, axis=charts.log_axis(_LABELS[up]))
-    base = (
-        alt.Chart(alt.InlineData(values=rows))
-        .transform_filter("datum.place === place && datum.pipeline === pipeline")
-        .encode(x=x, y=y)
-    )
+    base = charts.of_chosen(rows).encode(x=x, y=y)
     colour = charts.library_colour({row["backend"] for row in rows})
     tooltip = [
         alt.Tooltip(f"{field}:N", title=title)
@@ -125,12 +124,8 @@ def chart(table: Table, view: str, pipeline: str = "", width: int | str = "conta
     named = base.transform_filter("isValid(datum.name)").mark_text(align="left", dx=8, dy=-8)
     floor = base.transform_filter("datum.floor").mark_text(align="right", dx=-8)
     names = (named.encode(text="name:N"), floor.encode(text="backend:N"))
-    layers = alt.layer(*intervals, front, dots, *names)
-    pipelines = sorted({row["pipeline"] for row in rows})
-    return layers.add_params(
-        alt.param(name="place", value=0),
-        alt.param(name="pipeline", value=pipeline or next(iter(pipelines), "")),
-    ).properties(width=width, height=340, autosize=charts.FIT)
+    layers = alt.layer(*intervals, front, dots, *names).properties(height=340)
+    return charts.choosing(layers, rows, pipeline, width)
 
 
 _SCALE = alt.Scale(type="log", padding=24, nice=False)
@@ -151,7 +146,7 @@ def _point(pair: tuple[Figure, ...]) -> dict[str, Any]:
     }
     for axis, figure in zip("xy", pair, strict=True):
         value = figure.value or 0.0
-        low, high = _ends(figure)
+        low, high = charts.ends(figure)
         row |= {
             axis: value,
             f"{axis}_low": low,
@@ -162,14 +157,7 @@ def _point(pair: tuple[Figure, ...]) -> dict[str, Any]:
     return row
 
 
-def _ends(figure: Figure) -> tuple[float, float]:
-    """Return the interval as it is drawn; a figure without one is a point."""
-    value = figure.value or 0.0
-    low = value if figure.low is None else max(figure.low, value / charts.CUT)
-    return low, value if figure.high is None else figure.high
-
-
-def _note(pair: tuple[Figure, ...], better: list[tuple[Figure, ...]]) -> str:
+def _note(pair: Sequence[Figure], better: list[Sequence[Figure]]) -> str:
     """Return how a point compares: those that are clearly better are named first."""
     if not contends(pair[0]):
         return "the floor: the same bytes with no format"

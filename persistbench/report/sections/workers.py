@@ -63,10 +63,8 @@ def eight(table: Table, place: Place) -> list[tuple[str, str, str, dict[str, Fig
 
 def chart(rows: list[dict[str, Any]]) -> Any:
     """Return the lines with the parameters ``place`` and ``pipeline``."""
-    first = min((row["pipeline"] for row in rows), default="")
-    return (
-        alt.Chart(alt.InlineData(values=rows))
-        .transform_filter("datum.place === place && datum.pipeline === pipeline")
+    drawn = (
+        charts.of_chosen(rows)
         .mark_line(point={"size": 70})
         .encode(
             x=alt.X("count:O", title="processes", axis=alt.Axis(labelAngle=0)),
@@ -83,6 +81,5 @@ def chart(rows: list[dict[str, Any]]) -> Any:
                 alt.Tooltip("text:N", title="together"),
             ],
         )
-        .add_params(alt.param(name="place", value=0), alt.param(name="pipeline", value=first))
-        .properties(width="container", height=260, autosize=charts.FIT)
     )
+    return charts.choosing(drawn.properties(height=260), rows)
