@@ -29,6 +29,9 @@ BYTES = "format(datum.value, '~s') + 'B'"
 CUT = 3.0
 """Intervals are drawn down to a third of the median: of three samples, they reach 0."""
 
+NARROW = 12
+"""Letters: two longer names do not stand side by side in a legend on a phone."""
+
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 """Charts as wide as what holds them."""
 
@@ -175,12 +178,13 @@ def dots(
             "way:N",
             title=None,
             scale=alt.Scale(domain=list(ways), range=list(COLOURS[: len(ways)])),
+            legend=alt.Legend(columns=1 if max(map(len, ways)) > NARROW else 2),
         ),
     )
     x = alt.X("value:Q", title=title, scale=alt.Scale(type="log", padding=16), axis=log_axis(label))
     layers = alt.layer(
         base.mark_rule(opacity=0.6).encode(x=alt.X("low:Q"), x2="high:Q"),
-        base.mark_point(filled=True, size=80, opacity=1).encode(
+        base.mark_point(filled=True, size=60, opacity=1).encode(
             x=x,
             shape=alt.Shape("way:N", legend=None, sort=list(ways)),
             tooltip=[
@@ -191,7 +195,7 @@ def dots(
             description="text:N",
         ),
     )
-    drawn = layers.properties(height=alt.Step(18 if len(ways) > 1 else 22))
+    drawn = layers.properties(height=alt.Step(10 if len(ways) > 1 else 22))
     return choosing(drawn, rows, pipeline, width)
 
 

@@ -80,13 +80,15 @@ const persistbench = (() => {
     await parameters(view, settings());
   }
 
-  function drawAll() {
+  async function drawAll() {
     document.documentElement.classList.toggle("dark", dark.matches);
-    return Promise.allSettled([...document.querySelectorAll("[data-chart]")].map((canvas) =>
-      embed(canvas).catch((error) => {
+    for (const canvas of document.querySelectorAll("[data-chart]")) {
+      await new Promise(setTimeout); // the page is shown, and answers, between two charts
+      await embed(canvas).catch((error) => {
         canvas.textContent = `This chart cannot be drawn: ${error.message}`;
         console.error(error);
-      })));
+      });
+    }
   }
 
   document.addEventListener("DOMContentLoaded", async () => {

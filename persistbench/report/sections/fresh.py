@@ -78,7 +78,7 @@ def chart(rows: list[dict[str, Any]]) -> Any:
                 title=None,
                 sort=names,
                 scale=alt.Scale(domain=names, range=list(charts.COLOURS[: len(names)])),
-                legend=alt.Legend(columns=3),
+                legend=alt.Legend(columns=1),
             ),
             order="order:Q",
             tooltip=[
