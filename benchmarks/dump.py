@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks._grid import PATIENT, Grid, in_turn
+from persistbench import pairs
 from persistbench.outcomes import Outcome
 
 
@@ -27,6 +28,7 @@ class _Dumping(Grid):
 
 
 class Dump(_Dumping):
+    rounds = pairs.PROCESSES
     repeat = PATIENT
     keeps_heap = True
 

@@ -5,38 +5,24 @@ the first stage that is asked starts them, the others take its answers from the 
 the run.
 """
 
-from benchmarks._grid import Grid, once_in_a_run
+from benchmarks._elsewhere import Elsewhere
+from benchmarks._grid import once_in_a_run
 from persistbench import fresh
 from persistbench.errors import UnsupportedError
 
-PROCESSES = 3
+PROCESSES = 2
 
 
-class _Fresh(Grid):
-    rounds = 1
+class _Fresh(Elsewhere):
     repeat = PROCESSES
-    number = 1
-    warmup_time = 0
     timeout = 600
-    clock = 0.0
+    stages = ()
 
     def prepare(self, cell):
         if cell.backend.claims.returns == "bytes":
             raise UnsupportedError(f"{cell.backend.id} holds bytes, which predict nothing")
         self.processes = once_in_a_run(f"cell-{cell.key}", lambda: _measured(cell))
-
-    def timer(self):
-        """Return a clock that only a stage moves: its time was taken in another process."""
-        return self.clock
-
-    def take(self, cell):
-        super().take(cell)
-        self.left = list(self.processes)
-
-    def spend(self, *stages):
-        """Move the clock by what these stages took in the next process."""
-        process = self.left.pop(0) if len(self.left) > 1 else self.left[0]
-        self.clock += sum(process[stage] for stage in stages)
+        self.samples = [sum(one[stage] for stage in self.stages) for one in self.processes]
 
 
 def _measured(cell):
@@ -52,33 +38,45 @@ def _measured(cell):
 
 
 class Total(_Fresh):
+    stages = fresh.STAGES
+
     def time_fresh_total(self, pipeline, backend):
-        self.spend(*fresh.STAGES)
+        self.spend()
 
 
 class Interpreter(_Fresh):
+    stages = ("interpreter",)
+
     def time_fresh_interpreter(self, pipeline, backend):
-        self.spend("interpreter")
+        self.spend()
 
 
 class Imports(_Fresh):
+    stages = ("imports",)
+
     def time_fresh_imports(self, pipeline, backend):
-        self.spend("imports")
+        self.spend()
 
 
 class Read(_Fresh):
+    stages = ("read",)
+
     def time_fresh_read(self, pipeline, backend):
-        self.spend("read")
+        self.spend()
 
 
 class Construct(_Fresh):
+    stages = ("construct",)
+
     def time_fresh_construct(self, pipeline, backend):
-        self.spend("construct")
+        self.spend()
 
 
 class Predict(_Fresh):
+    stages = ("predict",)
+
     def time_fresh_predict(self, pipeline, backend):
-        self.spend("predict")
+        self.spend()
 
 
 class Modules(_Fresh):

@@ -1,9 +1,11 @@
 """How long does loading take, with the file in the page cache?"""
 
 from benchmarks._grid import PATIENT, Grid, in_turn
+from persistbench import pairs
 
 
 class Load(Grid):
+    rounds = pairs.PROCESSES
     repeat = PATIENT
     keeps_heap = True
 

@@ -224,9 +224,9 @@ def _judged(
         for cell in cells
         for by in PLANTED
     }
+    estimates = intervals.estimate(ratios)
     different = {
-        key: not found.interval()[1] <= 1 <= found.interval()[2]
-        for key, found in intervals.estimate(ratios).items()
+        key: not found.interval()[1] <= 1 <= found.interval()[2] for key, found in estimates.items()
     }
     large = [cell for cell in cells if _wall(rows[Task(*cell)][-1]) > 1e-3]
     many = [
@@ -246,7 +246,7 @@ def _judged(
             if by
         ),
         noise,
-        needed(noise),
+        needed([estimates[cell, 0.0].variance * pairs.PROCESSES for cell in large]),
         agreements,
         round(seconds, 1),
         records.versions(records.LIBRARIES),

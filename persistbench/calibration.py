@@ -6,6 +6,7 @@ Only the standard library is imported here: the report reads it wherever asv is 
 import json
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,8 +62,9 @@ class Calibration:
         cells: how many were compared with themselves.
         alarms: how many of them were called different.
         planted: what became of each slow-down.
-        noise: standard deviation of a process's median ratio, relative.
-        needed: how many processes would find 5 % in four of five cells.
+        noise: standard deviation of a process's typical ratio, relative, in cells that make
+            many pairs.
+        needed: how many processes would find as much as is required.
         pyperf: the agreement in single cells; empty where pyperf is not installed.
         seconds: how long it took.
         libraries: versions.
@@ -104,8 +106,9 @@ class Calibration:
             for part in self.pyperf
         ]
         found.append(
-            f"The ratios of two processes differ by {self.noise:.1%}; {self.needed} processes for "
-            f"each cell would find 5 % in four of five cells, the suite has {pairs.PROCESSES}."
+            f"The ratios of two processes typically differ by {self.noise:.1%}. With "
+            f"{self.needed} processes for each cell as many as required would be found on the "
+            f"average; the suite has {pairs.PROCESSES}."
         )
         found.append(
             "Passed: ratios and ties of this machine hold."
@@ -116,11 +119,31 @@ class Calibration:
         return found
 
 
-def needed(noise: float, slower: float = 0.05, power: float = 0.80) -> int:
-    """Return how many processes find a slow-down so often: the usual formula of two quantiles."""
+MOST_PROCESSES = 200
+
+
+def needed(variances: Sequence[float]) -> int:
+    """Return how many processes find each planted slow-down as often as is required.
+
+    Args:
+        variances: of each cell of over 1 ms, between its processes, on a log scale; without
+            any the least number is enough.
+
+    What is asked for is the mean of the cells' power, by the usual formula of two quantiles.
+    """
     normal = statistics.NormalDist()
-    reach = normal.inv_cdf((1 + LEVEL) / 2) + normal.inv_cdf(power)
-    return max(2, math.ceil((reach * noise / math.log1p(slower)) ** 2))
+    reach = normal.inv_cdf((1 + LEVEL) / 2)
+    for count in range(2, MOST_PROCESSES):
+        errors = [math.sqrt(variance / count) for variance in variances]
+        powers = {
+            slower: [normal.cdf(math.log1p(slower) / error - reach) for error in errors]
+            for slower in REQUIRED
+        }
+        if not variances or all(
+            statistics.fmean(found) >= REQUIRED[slower] for slower, found in powers.items()
+        ):
+            return count
+    return MOST_PROCESSES
 
 
 def read(folder: Path) -> Calibration | None:

@@ -128,20 +128,25 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
         return Verdict(Outcome.NOT_INSTALLED, str(error))
     except BuildError as error:
         return Verdict(Outcome.ERROR_AT_BUILD, str(error))
+    payload = None
     if not cell.mapped:
         try:
-            backend.dump(backend.payload(estimator), str(artifact))
+            payload = backend.payload(estimator)
+            backend.dump(payload, str(artifact))
         except UnsupportedError as error:
             return Verdict(Outcome.UNSUPPORTED, str(error))
         except Exception as error:
             return of_exception(Outcome.ERROR_AT_DUMP, error)
+    # Beside what is loaded there is never more than one copy in memory.
+    del estimator
+    if backend.claims.returns != "bytes":
+        payload = None
     try:
         loaded = backend.load(str(artifact), mmap_mode="r" if cell.mapped else None)
     except Exception as error:
         return of_exception(Outcome.ERROR_AT_LOAD, error)
     if backend.claims.returns == "bytes":
-        expected = artifact.read_bytes() if cell.mapped else backend.payload(estimator)
-        if bytes(loaded) == expected:
+        if bytes(loaded) == (artifact.read_bytes() if cell.mapped else payload):
             return Verdict(Outcome.SAME)
         return Verdict(Outcome.VALUES_DIFFER, "the bytes read are not those written")
     try:

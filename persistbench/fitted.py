@@ -4,7 +4,6 @@ What is kept is pickled by pickle-5, or by cloudpickle where pickle refuses. A p
 that neither can save, or that comes back different, is fitted again in every process.
 """
 
-import io
 import json
 import pickle
 from dataclasses import dataclass
@@ -53,7 +52,7 @@ class Fitted:
     def load_estimator(self) -> Any:
         """Return the fitted estimator, from its file if there is one."""
         if self.estimator.is_file():
-            return pickle.loads(self.estimator.read_bytes())
+            return _unpickled(self.estimator)
         return self.pipeline.build().estimator
 
 
@@ -100,32 +99,41 @@ def _build(pipeline: Pipeline, rows: Path, estimator: Path) -> dict[str, Any]:
     with store.replacing(rows) as temporary:
         temporary.write_bytes(pickle.dumps(original, protocol=5))
     payload_bytes, refusal = None, ""
-    kept = None
-    try:
-        kept = pickle.dumps(case.estimator, protocol=5)
-        payload_bytes = len(kept)
-    except Exception as error:
-        refusal = explain(error)
-        kept = _cloudpickled(case)
-    if kept is not None and _comes_back(original, kept):
-        with store.replacing(estimator) as temporary:
-            temporary.write_bytes(kept)
+    with store.draft(estimator) as draft:
+        # Never as bytes in memory: beside the estimator they would be a second copy of it.
+        try:
+            with draft.open("wb") as file:
+                pickle.dump(case.estimator, file, protocol=5)
+            payload_bytes = draft.stat().st_size
+            kept = True
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
+            refusal = explain(error)
+            kept = _cloudpickled(case, draft)
+        if kept and _comes_back(original, draft):
+            draft.replace(estimator)
     return {"payload_bytes": payload_bytes, "refusal": refusal}
 
 
-def _cloudpickled(case: Case) -> bytes | None:
+def _unpickled(path: Path) -> Any:
+    with path.open("rb") as file:
+        return pickle.load(file)
+
+
+def _cloudpickled(case: Case, path: Path) -> bool:
     try:
         import cloudpickle
 
-        file = io.BytesIO()
-        cloudpickle.dump(case.estimator, file)
-        return file.getvalue()
+        with path.open("wb") as file:
+            cloudpickle.dump(case.estimator, file)
     except Exception:
-        return None
+        return False
+    return True
 
 
-def _comes_back(original: Reference, kept: bytes) -> bool:
+def _comes_back(original: Reference, path: Path) -> bool:
     try:
-        return compare(original, pickle.loads(kept)).same
+        return compare(original, _unpickled(path)).same
     except Exception:
         return False

@@ -21,13 +21,13 @@ from typing import Any
 FOLDER = "PERSISTBENCH_PAIRS"
 """Environment variable: the folder of this run; unset if asv was told not to save."""
 
-PROCESSES = 3
+PROCESSES = 5
 """In so many processes the calls in turn of a cell are made."""
 
-CALLS, SECONDS = 30, 0.35
+CALLS, SECONDS = 30, 0.25
 """So many calls a process makes, or as many as fit into these seconds with those in turn."""
 
-SLOW = 5.0
+SLOW = 2.0
 """Seconds: a call that takes longer is made once, and sits out the later rounds of a run. The
 minutes it would take are worth more elsewhere: it is slower than others by far."""
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,18 @@ def describe(
     *,
     machines: Sequence[str] = ("desk",),
     grid: list[list[str]] | None = None,
+    others: Mapping[str, list[list[str]]] | None = None,
 ) -> Path:
-    """Write asv's description of machines and benchmarks; return the folder."""
+    """Write asv's description of machines and benchmarks; return the folder.
+
+    Args:
+        folder: of the results.
+        names: of the benchmarks.
+        machines: their names.
+        grid: the parameters of all benchmarks.
+        others: those of benchmarks that have their own, by name.
+    """
+    own = others or {}
     for machine in machines:
         write_json(str(folder / machine / "machine.json"), {"machine": machine}, 1)
     described = {
@@ -47,12 +57,12 @@ def describe(
             "name": name,
             "version": "1",
             "unit": "seconds" if ".time_" in name else "bytes",
-            "params": grid or params(),
+            "params": own.get(name) or grid or params(),
             "param_names": ["pipeline", "backend"],
             "type": "time" if ".time_" in name else "track",
             "code": "",
         }
-        for name in names
+        for name in (*names, *own)
     }
     write_json(Benchmarks.get_benchmark_file_path(str(folder)), described, Benchmarks.api_version)
     return folder

@@ -22,6 +22,7 @@ NAME = "<script>document.title='taken'</script>"
 PIPELINES = ("forest", "small", NAME)
 BACKENDS = ("pickle-5", "pickle-4", "joblib", "joblib-zlib-3", "cloudpickle", "raw")
 GRID = params(PIPELINES, BACKENDS)
+SIZES = params(tuple(f"array-{2**power}MB" for power in range(4)), BACKENDS)
 MACHINES = ("desk", "<img src=x onerror=document.title='taken'>")
 
 DUMP = [0.010, 0.0101, 0.02, 0.3, 0.012, 0.004]
@@ -57,10 +58,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "workers.W.track_workers_8_uss": [v * 8 for v in SIZE],
         "workers.W.track_workers_8_rss": [v * 9 for v in SIZE],
     }
-    describe(folder, tuple(questions), machines=MACHINES, grid=GRID)
+    sizes = {f"scaling.S.time_scale_{direction}": SIZES for direction in ("dump", "load")}
+    describe(folder, tuple(questions), machines=MACHINES, grid=GRID, others=sizes)
     for number, machine in enumerate(MACHINES, start=1):
         for name, values in questions.items():
             path = measured(folder, scaled(values, number), name=name, machine=machine, grid=GRID)
+        for name in sizes:
+            values = [2**power * v * number for power in range(4) for v in LOAD]
+            measured(folder, values, name=name, machine=machine, grid=SIZES)
         for backend in BACKENDS:
             record(path, pipeline=NAME, backend=backend, reason="<b>no</b> <script>x</script>")
             if backend not in ("joblib", "raw"):
@@ -168,12 +173,33 @@ def test_page_opens_from_a_disk_without_a_network(page: Page, site: Path) -> Non
     assert watch.requests == [(site / "index.html").as_uri()]
     assert not watch.errors
     for section in (
-        *("answer", "decide", "tradeoffs", "grid", "mapping", "fresh", "cold"),
+        *("answer", "decide", "tradeoffs", "grid", "mapping", "fresh", "scaling", "cold"),
         *("workers", "memory", "evidence"),
     ):
         assert page.locator(f"section#{section} h2").is_visible()
     drawn = page.locator(".canvas svg.marks").count()
-    assert drawn == page.locator("[data-chart]").count() == 10
+    assert drawn == page.locator("[data-chart]").count() == 11
+
+
+def test_lines_of_the_chosen_kind_are_shown(page: Page, site: Path) -> None:
+    """What grows is chosen; its curves and its table follow, and no other pipeline is offered."""
+    ready(page, address(site))
+    assert page.locator("select[data-setting=pipeline] option").count() == len(PIPELINES)
+    assert not {"scale_load", "scale_dump"} & set(
+        page.locator("select[data-setting=question] option").all_inner_texts()
+    )
+    shown = page.locator("#scaling table:visible")
+    assert shown.count() == 1
+    # 8 ms for 1 MB, and twice that for twice the size: all slope, and nothing fixed.
+    first = shown.locator("tr", has=page.locator("code", has_text="pickle-5"))
+    assert first.locator("td").all_inner_texts()[:4] == ["0 µs", "8 ms", "0 %", "8 MB"]
+    dots = page.locator("[data-chart=scaling] svg.marks .mark-symbol.role-mark path")
+    assert dots.count() == 4 * len(BACKENDS)
+    page.select_option("select[data-setting=scaling]", "load-objects")
+    assert "No backend" in shown.inner_text()
+    page.wait_for_function(
+        "!document.querySelector('[data-chart=scaling] .mark-symbol.role-mark path')"
+    )
 
 
 def test_front_and_notes_are_those_of_the_table(page: Page, site: Path) -> None:

@@ -26,7 +26,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
     cpu = {figure.cell: figure for figure in table.derived if figure.question.endswith(CPU)}
     found = []
     for index, place in enumerate(table.places):
-        for cells in table.cells(place).values():
+        for cells in (table.cells(place) | table.scaled(place)).values():
             by_question: dict[str, list[Figure]] = defaultdict(list)
             for figures in cells.values():
                 for question, figure in figures.items():

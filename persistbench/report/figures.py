@@ -3,11 +3,14 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 
 from persistbench.calibration import Calibration
 from persistbench.intervals import LogRatio
+
+SCALED = "scale_"
+"""What questions begin with that are asked of no pipeline of the catalogue, but of sizes."""
 
 CellKey = tuple[str, str, str, str, str]
 """Machine, environment, question, pipeline, backend."""
@@ -53,9 +56,18 @@ class Figure:
         return (self.machine, self.environment, self.question, self.pipeline)
 
     @property
+    def scaled(self) -> bool:
+        """Whether it is of a pipeline that is one of many sizes, and not in the catalogue."""
+        return self.question.startswith(SCALED)
+
+    @property
     def cell(self) -> CellKey:
         """What the figure is of."""
         return (*self.row, self.backend)
+
+
+Cells = dict[str, dict[str, dict[str, Figure]]]
+"""Figures by pipeline, backend and question."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +109,19 @@ class Table:
     derived: list[Figure] = field(default_factory=list)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
 
-    def cells(self, place: Place) -> dict[str, dict[str, dict[str, Figure]]]:
+    def cells(self, place: Place) -> Cells:
         """Return the figures of one place by pipeline (alphabetically), backend, question."""
-        found: dict[str, dict[str, dict[str, Figure]]] = defaultdict(lambda: defaultdict(dict))
+        return self._where(place, lambda figure: not figure.scaled)
+
+    def scaled(self, place: Place) -> Cells:
+        """Return those of pipelines that are not in the catalogue, but one of many sizes."""
+        return self._where(place, lambda figure: figure.scaled)
+
+    def _where(self, place: Place, wanted: Callable[[Figure], bool]) -> Cells:
+        found: Cells = defaultdict(lambda: defaultdict(dict))
         for figure in self.figures:
-            if (figure.machine, figure.environment) == (place.machine, place.environment):
+            here = (figure.machine, figure.environment) == (place.machine, place.environment)
+            if here and wanted(figure):
                 found[figure.pipeline][figure.backend][figure.question] = figure
         return dict(sorted(found.items()))
 

@@ -63,5 +63,5 @@ def _places(places: list[Place]) -> list[tuple[str, str]]:
 def _pipelines(table: Table) -> dict[str, str]:
     """Return what each pipeline stresses; empty for one that is not in the catalogue."""
     known = {name: pipeline.stresses for name, pipeline in catalogue.discover().items()}
-    usable = {f.pipeline for f in table.figures if f.value is not None}
+    usable = {f.pipeline for f in table.figures if f.value is not None and not f.scaled}
     return {name: known.get(name, "") for name in sorted(usable)}

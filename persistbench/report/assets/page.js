@@ -58,9 +58,9 @@ const persistbench = (() => {
 
   function update() {
     const values = settings();
-    for (const [name, key] of [["place", String(values.place)], ["pipeline", values.pipeline]])
+    for (const [name, value] of Object.entries(values))
       for (const part of document.querySelectorAll(`[data-${name}]`))
-        part.hidden = part.dataset[name] !== key;
+        part.hidden = part.dataset[name] !== String(value);
     for (const view of views.values()) parameters(view, values);
     for (const follower of followers) follower(values);
   }

@@ -6,7 +6,7 @@ import altair as alt
 from markupsafe import Markup
 
 from persistbench.report import charts, dataset
-from persistbench.report.figures import Table
+from persistbench.report.figures import SCALED, Table
 from persistbench.report.templates import fill
 
 ORDER = 40
@@ -19,7 +19,7 @@ _SPAN = 5
 def render(table: Table) -> Markup | None:
     """Return the heat map; the page chooses place, question and reference."""
     rows = dataset.rows(table)
-    if not rows:
+    if not questions(rows):
         return None
     return fill(
         "grid.html",
@@ -43,7 +43,8 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 def questions(rows: list[dict[str, Any]]) -> list[str]:
     """Return the questions that have figures, those that every reader asks first."""
     first = ("load", "dump", "size")
-    found = {row["question"] for row in rows if row["value"] is not None}
+    asked = (row["question"] for row in rows if row["value"] is not None)
+    found = {question for question in asked if not question.startswith(SCALED)}
     return [q for q in first if q in found] + sorted(found - set(first))
 
 

@@ -1,0 +1,57 @@
+"""How do dump and load grow with the size of what is saved?
+
+Not the pipelines of the catalogue, but one array of 1 to 256 MB (PERSISTBENCH_MAX_MB), and 1,000
+to 1,000,000 small Python objects.
+"""
+
+from benchmarks._elsewhere import Elsewhere
+from benchmarks._grid import BACKENDS, once_in_a_run
+from persistbench import backends, records, scaling
+from persistbench.cells import Cell
+from persistbench.outcomes import Outcome, Verdict
+
+
+class _Scaling(Elsewhere):
+    params = (list(scaling.pipelines()), BACKENDS)
+    repeat = scaling.PASSES
+
+    def examine(self, pipeline, backend):
+        cell = Cell(scaling.pipelines()[pipeline], backends.get(backend))
+        kind = cell.pipeline.kind
+        measured = once_in_a_run(
+            f"scaling-{kind}-{backend}", lambda: scaling.measure(kind, cell.backend)
+        )
+        self.measured = measured[pipeline]
+        found = self.measured.get("verdict", {"outcome": Outcome.SAME})
+        verdict = Verdict(**{**found, "outcome": Outcome(found["outcome"])})
+        records.keep(cell, verdict, self.question)
+        self.admit(cell, verdict)
+        self.take(cell)
+        self.cell = cell
+
+    def prepare(self, cell):
+        self.samples = self.measured[self.direction]
+
+
+class ScaleDump(_Scaling):
+    direction = "dump"
+
+    def time_scale_dump(self, pipeline, backend):
+        self.spend()
+
+
+class ScaleLoad(_Scaling):
+    direction = "load"
+
+    def time_scale_load(self, pipeline, backend):
+        self.spend()
+
+
+class ScaleFaults(_Scaling):
+    unit = "page faults"
+
+    def prepare(self, cell):
+        self.faults = sorted(self.measured["faults"])[len(self.measured["faults"]) // 2]
+
+    def track_scale_faults(self, pipeline, backend):
+        return self.faults
