@@ -63,8 +63,7 @@ class CellFailedError(Exception):
 
 
 PATIENT = (1, pairs.CALLS, pairs.SECONDS)
-"""Number and seconds of the calls of one process, for what rankings are made of: in more
-processes than other questions, and longer."""
+"""Number and seconds of the calls of one process, for what rankings are made of."""
 
 
 def in_turn(question):

@@ -1,16 +1,19 @@
 """What does a fresh process pay before its first prediction, and where?
 
-Every sample is a process of its own. All stages of a cell are those of the same processes:
-the first stage that is asked starts them, the others take its answers from the folder of
-the run.
+The backends of one library import the same, and so share three processes for each pipeline: each
+starts and imports, and is then copied for every load with its first predict. The first stage that
+is asked starts them, the others take its answers from the folder of the run.
 """
+
+import os
 
 from benchmarks._elsewhere import Elsewhere
 from benchmarks._grid import once_in_a_run
-from persistbench import fresh
+from persistbench import backends, fresh
+from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError
 
-PROCESSES = 2
+PROCESSES = 3
 
 
 class _Fresh(Elsewhere):
@@ -21,20 +24,35 @@ class _Fresh(Elsewhere):
     def prepare(self, cell):
         if cell.backend.claims.returns == "bytes":
             raise UnsupportedError(f"{cell.backend.id} holds bytes, which predict nothing")
-        self.processes = once_in_a_run(f"cell-{cell.key}", lambda: _measured(cell))
+        measured = _measured(cell)
+        self.modules, self.processes = measured["modules"], measured[cell.backend.id]
         self.samples = [sum(one[stage] for stage in self.stages) for one in self.processes]
 
 
 def _measured(cell):
-    # What load and predict import depends on the pipeline and on the backend's library.
+    """Return what is known of this cell, and of others that were found to be right before."""
     library = type(cell.backend).__module__
-    modules = once_in_a_run(
-        f"modules-{cell.pipeline.key}-{library}", lambda: fresh.measure(cell, None)["modules"]
-    )
-    return [
-        {**found, "modules": len(found["modules"])}
-        for found in (fresh.measure(cell, modules) for _ in range(PROCESSES))
+    name = f"fresh-{cell.pipeline.key}-{library}"
+    others = (Cell(cell.pipeline, backend) for backend in backends.discover().values())
+    alike = [
+        other
+        for other in others
+        if type(other.backend).__module__ == library and other.known_to_be_right
     ]
+    found = once_in_a_run(name, lambda: _of_group(alike if hasattr(os, "fork") else [cell]))
+    if cell.backend.id not in found:
+        found = once_in_a_run(f"{name}-{cell.backend.id}", lambda: _of_group([cell]))
+    return found
+
+
+def _of_group(cells):
+    imported = fresh.modules(cells[0])
+    processes = [fresh.measure(cells, imported) for _ in range(PROCESSES)]
+    found = {
+        cell.backend.id: list(own)
+        for cell, own in zip(cells, zip(*processes, strict=True), strict=True)
+    }
+    return found | {"modules": len(imported)}
 
 
 class Total(_Fresh):
@@ -83,4 +101,4 @@ class Modules(_Fresh):
     unit = "modules"
 
     def track_fresh_modules(self, pipeline, backend):
-        return self.processes[0]["modules"]
+        return self.modules

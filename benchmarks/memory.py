@@ -10,7 +10,7 @@ from benchmarks._grid import Grid
 from benchmarks.dump import _Dumping
 from persistbench import memory
 
-_SLOW = 2.0
+_SLOW = 0.5
 
 
 def _peak(question):

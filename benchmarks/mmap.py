@@ -42,7 +42,7 @@ class _SteadyUse(_Use):
 
 
 class LoadFirst(_Use):
-    rounds = 2
+    rounds = 1
 
     def time_load_first_predict(self, pipeline, backend):
         self.loaded = self.backend.load(self.path)

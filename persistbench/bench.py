@@ -1,12 +1,13 @@
 """The one command: register the machine, run asv over the grid, publish, say what it cost."""
 
+import argparse
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from persistbench import backends, catalogue, cost, machine, store
@@ -18,6 +19,7 @@ def run(
     pipelines: list[str],
     backend_ids: list[str],
     every: bool,
+    new: bool,
     say: Callable[[str], None],
 ) -> int:
     """Run `asv run` with these arguments, then `asv publish`; return asv's exit status.
@@ -27,6 +29,7 @@ def run(
         pipelines: names to narrow the grid to; empty for all.
         backend_ids: likewise.
         every: all questions, and not only those of :data:`QUICK`.
+        new: only pipelines and backends without any figure from this machine and environment.
         say: is called with each line for the reader.
 
     Raises:
@@ -36,9 +39,19 @@ def run(
     # Named before anything starts, in one sentence: what is unknown or cannot work.
     catalogue.discover()
     backends.discover()
-    selection = _selection(pipelines, backend_ids, arguments, every)
+    cells = _cells(pipelines, backend_ids)
+    if cells and new:
+        raise UserError("--new finds out itself what to measure: leave --pipeline and --backend.")
+    _selection(cells, arguments, every)
     results = _writable(root / "results")
-    say(f"Machine: {machine.register()}. Artifacts: {store.folder().parent}.")
+    name = machine.register()
+    if new:
+        cells = _unmeasured(results, name, arguments)
+        if not cells:
+            say("Nothing is new: every pipeline and backend has figures of this environment.")
+            return 0
+    selection = _selection(cells, arguments, every)
+    say(f"Machine: {name}. Artifacts: {store.folder().parent}.")
     before = cost.samples(results)
     started = time.monotonic()
     command = ["run", *selection]
@@ -123,29 +136,67 @@ QUICK = ("dump", "label_changes", "load", "mmap", "size")
 """The files of questions that are asked unless all are wanted: at most 20 minutes on 2 cores."""
 
 
-def _selection(
-    pipelines: list[str], backend_ids: list[str], arguments: list[str], every: bool
-) -> list[str]:
-    """Return asv's arguments, narrowed to these names.
-
-    asv joins several ``--bench`` by "or"; a cell's two names have to be joined by "and".
-    """
+def _cells(pipelines: list[str], backend_ids: list[str]) -> str:
+    """Return the expression for the cells with these names; empty for all."""
     for name in pipelines:
         catalogue.get(name)
     for name in backend_ids:
         backends.get(name)
-    own = any(argument.startswith(("-b", "--bench")) for argument in arguments)
-    narrowed = bool(pipelines or backend_ids)
-    if own and narrowed:
-        raise UserError(
-            "--pipeline and --backend do not go with asv's --bench: write all in one "
-            "expression, such as -b \"time_load.*'small', 'joblib'\"."
-        )
-    if own or (every and not narrowed):
-        return arguments
+    if not pipelines and not backend_ids:
+        return ""
+    # asv joins several --bench by "or"; a cell's two names have to be joined by "and".
+    return _expression(pipelines, backend_ids)
+
+
+def _expression(pipelines: Iterable[str], backend_ids: Iterable[str]) -> str:
     names = [
         "|".join(re.escape(name) for name in chosen) or ".*" for chosen in (pipelines, backend_ids)
     ]
+    return rf"\('({names[0]})', '({names[1]})'\)"
+
+
+def _unmeasured(results: Path, name: str, arguments: list[str]) -> str:
+    """Return the expression for the cells of what has no figure yet; empty if nothing is new."""
+    from persistbench.report.collect import collect
+
+    environments = _environments(arguments)
+    here = [
+        figure
+        for figure in collect(results).figures
+        if figure.machine == name
+        and figure.environment in environments
+        and figure.status != "not run"
+        and not figure.scaled
+    ]
+    pipelines = catalogue.discover().keys() - {figure.pipeline for figure in here}
+    backend_ids = backends.discover().keys() - {figure.backend for figure in here}
+    parts = [_expression(sorted(pipelines), [])] if pipelines else []
+    parts += [_expression([], sorted(backend_ids))] if backend_ids else []
+    return "|".join(parts)
+
+
+def _environments(arguments: list[str]) -> set[str]:
+    """Return the names of the environments that asv is going to measure in."""
+    from asv.commands.common_args import add_environment
+    from asv.config import Config
+    from asv.environment import get_environments
+
+    parser = argparse.ArgumentParser(add_help=False)
+    add_environment(parser)
+    chosen, _ = parser.parse_known_args(arguments)
+    found = get_environments(Config.load("asv.conf.json"), chosen.env_spec, verbose=False)
+    return {environment.name for environment in found}
+
+
+def _selection(cells: str, arguments: list[str], every: bool) -> list[str]:
+    """Return asv's arguments, narrowed to the questions and to these cells."""
+    own = any(argument.startswith(("-b", "--bench")) for argument in arguments)
+    if own and cells:
+        raise UserError(
+            "--pipeline, --backend and --new do not go with asv's --bench: write all in one "
+            "expression, such as -b \"time_load.*'small', 'joblib'\"."
+        )
+    if own or (every and not cells):
+        return arguments
     questions = "" if every else rf"^({'|'.join(QUICK)})\."
-    cells = rf".*\('({names[0]})', '({names[1]})'\)" if narrowed else ""
-    return [*arguments, "--bench", questions + cells]
+    return [*arguments, "--bench", questions + (rf".*({cells})" if cells else "")]

@@ -66,6 +66,12 @@ class Cell:
         except (OSError, UserError) as error:  # the folder for artifacts, not the backend
             return Verdict(Outcome.ERROR_AT_DUMP, explain(error), machine_fault=True)
 
+    @property
+    def known_to_be_right(self) -> bool:
+        """Whether it was examined, and came back the same; nothing is examined for that."""
+        kept = self._kept()
+        return kept is not None and kept.same
+
     def _refusal(self) -> Verdict | None:
         """Return what can be said without trying, if anything."""
         if self.backend.missing:

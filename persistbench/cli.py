@@ -66,10 +66,14 @@ def bench_(
     every: Annotated[
         bool, typer.Option("--all", help="Ask all questions: cold cache, memory, ..., too.")
     ] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Only pipelines and backends without figures so far.")
+    ] = False,
 ) -> None:
     """Run the suite and publish; other arguments go to `asv run`."""
     say = partial(print, flush=True)  # before what asv prints next
-    raise typer.Exit(bench.run(context.args, pipeline or [], backend or [], every, say))
+    narrowed = (pipeline or [], backend or [])
+    raise typer.Exit(bench.run(context.args, *narrowed, every, new, say))
 
 
 class Format(StrEnum):

@@ -13,7 +13,7 @@ import os  # noqa: E402
 import pickle  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Sequence  # noqa: E402
 from contextlib import suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -27,31 +27,45 @@ STAGES = ("interpreter", "imports", "read", "construct", "predict")
 decompressing; ``construct`` is the rest of the load; ``predict`` is of the held-out rows."""
 
 
-def measure(cell: "Cell", modules: list[str] | None) -> dict[str, Any]:
-    """Start a process that loads the artifact of a cell and predicts.
+def modules(cell: "Cell") -> list[str]:
+    """Return what the load and the first predict of a cell import in a fresh process, in order."""
+    found: list[str] = _run([cell], None)
+    return found
+
+
+def measure(cells: Sequence["Cell"], imported: list[str]) -> list[dict[str, float]]:
+    """Start a process, import, and then load and predict once for each cell.
+
+    Each cell is measured in a copy of that process, forked when the imports are done: what a
+    load finds is a process that has imported, and nothing else.
 
     Args:
-        cell: a right one.
-        modules: what is imported before the load, in this order; None to find that out.
+        cells: right ones, of one pipeline and of backends that import the same.
+        imported: what is imported before the load, in this order.
 
     Returns:
-        The seconds of each stage, and ``modules``: what load and predict have imported.
+        For each cell the seconds of each stage; start and imports are those of all.
 
     Raises:
         ChildProcessError: it failed; the last line says how.
     """
-    reference = cell.fitted.load_reference()
+    found: list[dict[str, float]] = _run(cells, imported)
+    return found
+
+
+def _run(cells: Sequence["Cell"], imported: list[str] | None) -> Any:
+    reference = cells[0].fitted.load_reference()
     rows = Path("rows.pickle").absolute()
     rows.write_bytes(pickle.dumps(reference.X))
     request = {
-        "backend": cell.backend.id,
-        "artifact": str(cell.artifact),
+        "artifacts": [(cell.backend.id, str(cell.artifact)) for cell in cells],
         "rows": str(rows),
         "use": reference.first_use,
-        "modules": modules,
+        "imported": imported,
         "root": str(Path(__file__).parents[1]),
     }
-    Path(cell.artifact).read_bytes()  # the page cache is warm
+    for cell in cells:
+        cell.artifact.read_bytes()  # the page cache is warm
     # -P: the folder of this file holds modules, and is no place to import from.
     command = [sys.executable, "-P", __file__, json.dumps(request)]
     done = subprocess.run(  # noqa: S603 (our own program)
@@ -62,54 +76,67 @@ def measure(cell: "Cell", modules: list[str] | None) -> dict[str, Any]:
     )
     if done.returncode:
         raise ChildProcessError((done.stderr.strip().splitlines() or ["no message"])[-1])
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def _child(request: dict[str, Any], asked: float) -> dict[str, Any]:
+def _child(request: dict[str, Any], asked: float) -> Any:
     sys.path.insert(0, request["root"])
     from persistbench import backends
 
-    backend = backends.get(request["backend"])
-    known = set(sys.modules)
-    clocks = [time.monotonic()]
-    for name in request["modules"] or ():
+    artifacts = [(backends.get(name), path) for name, path in request["artifacts"]]
+    rows, use = Path(request["rows"]), request["use"]
+    if request["imported"] is None:
+        known = set(sys.modules)
+        _use(*artifacts[0], rows, use)
+        return [name for name in sys.modules if name not in known]
+    begun = time.monotonic()
+    for name in request["imported"]:
         with suppress(Exception):  # some cannot be imported by their name alone
             import_module(name)
-    clocks.append(time.monotonic())
-    rows = pickle.loads(Path(request["rows"]).read_bytes())
-    read = _apart(lambda: backend.read(request["artifact"]))
-    start = time.monotonic()
-    loaded = backend.load(request["artifact"])
-    done = time.monotonic()
-    getattr(loaded, request["use"])(rows)
-    predicted = time.monotonic()
+    start = {"interpreter": STARTED - asked, "imports": time.monotonic() - begun}
+    return [start | _stages(backend, path, rows, use) for backend, path in artifacts]
+
+
+def _stages(backend: Any, path: str, rows: Path, use: str) -> dict[str, float]:
+    # Reading has a copy of its own: a load after it would find memory that is touched already.
+    read = _apart(lambda: {"read": _seconds(lambda: backend.read(path))})["read"]
+    found = _apart(lambda: _use(backend, path, rows, use))
+    load = found["load"]
     return {
-        "interpreter": STARTED - asked,
-        "imports": clocks[1] - clocks[0],
-        "read": min(read, done - start),
-        "construct": max(0.0, done - start - read),
-        "predict": predicted - done,
-        "modules": [name for name in sys.modules if name not in known],
+        "read": min(read, load),
+        "construct": max(0.0, load - read),
+        "predict": found["predict"],
     }
 
 
-def _apart(call: Callable[[], Any]) -> float:
-    """Return the seconds of a call in a copy of this process, which is left as it was.
+def _use(backend: Any, path: str, rows: Path, use: str) -> dict[str, float]:
+    X = pickle.loads(rows.read_bytes())
+    start = time.monotonic()
+    loaded = backend.load(path)
+    done = time.monotonic()
+    getattr(loaded, use)(X)
+    return {"load": done - start, "predict": time.monotonic() - done}
 
-    The load would find memory and page tables that reading has touched, and look quicker.
-    """
+
+def _apart(call: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Return what is measured in a copy of this process, which is left as it was."""
     if not hasattr(os, "fork"):
-        return _seconds(call)
+        return call()
     receiving, sending = os.pipe()
     if not (child := os.fork()):
-        os.write(sending, repr(_seconds(call)).encode())
+        try:
+            os.write(sending, json.dumps(call()).encode())
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}", file=sys.stderr)
         os._exit(0)
     os.close(sending)
     with open(receiving, encoding="utf-8") as answer:
         said = answer.read()
     os.waitpid(child, 0)
-    return float(said)
+    if not said:
+        sys.exit(1)
+    found: dict[str, float] = json.loads(said)
+    return found
 
 
 def _seconds(call: Callable[[], Any]) -> float:

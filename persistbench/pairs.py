@@ -24,7 +24,7 @@ FOLDER = "PERSISTBENCH_PAIRS"
 PROCESSES = 5
 """In so many processes the calls in turn of a cell are made."""
 
-CALLS, SECONDS = 30, 0.25
+CALLS, SECONDS = 30, 0.2
 """So many calls a process makes, or as many as fit into these seconds with those in turn."""
 
 SLOW = 2.0

@@ -31,7 +31,7 @@ except ImportError:  # Windows does not count page faults so
 PASSES = 3
 """So many calls of each size count; one pass before them is thrown away."""
 
-LIMIT_SECONDS = 0.5
+LIMIT_SECONDS = 0.3
 """Where a call takes longer, the larger sizes are left out."""
 
 SHORT_SECONDS = 0.03

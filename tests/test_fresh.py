@@ -19,21 +19,33 @@ def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cell:
 
 def test_stages_are_measured_and_imports_are_found(cell: Cell) -> None:
     """Without a list the imports happen in the load; with it, before."""
-    first = fresh.measure(cell, None)
-    assert {"joblib", "sklearn.linear_model._logistic"} <= set(first["modules"])
-    again = fresh.measure(cell, first["modules"])
-    assert all(again[stage] >= 0 for stage in fresh.STAGES)
-    assert again["imports"] > again["construct"]
-    assert first["construct"] > again["construct"]
+    imported = fresh.modules(cell)
+    assert {"joblib", "sklearn.linear_model._logistic"} <= set(imported)
+    (late,) = fresh.measure([cell], [])
+    (early,) = fresh.measure([cell], imported)
+    assert all(early[stage] >= 0 for stage in fresh.STAGES)
+    assert early["imports"] > early["construct"]
+    assert late["construct"] > early["construct"]
+
+
+def test_cells_of_a_process_share_its_start(cell: Cell) -> None:
+    """Two backends of a library have stages of their own after the same imports."""
+    other = Cell(catalogue.get("small"), backends.get("joblib"))
+    assert other.examine().same
+    one, two = fresh.measure([cell, other], fresh.modules(cell))
+    assert one["imports"] == two["imports"]
+    assert one["construct"] != two["construct"]
 
 
 def test_harness_is_charged_to_nobody(cell: Cell) -> None:
     """What the child imports for itself is neither NumPy nor any library that is measured."""
-    assert "numpy" in fresh.measure(cell, None)["modules"]
+    assert "numpy" in fresh.modules(cell)
 
 
 def test_process_that_fails_says_how(cell: Cell) -> None:
     """The last line of its traceback."""
     vars(cell)["artifact"] = Path("rows.pickle")  # which no decompressor takes
     with pytest.raises(ChildProcessError, match="Error"):
-        fresh.measure(cell, None)
+        fresh.modules(cell)
+    with pytest.raises(ChildProcessError, match="Error"):
+        fresh.measure([cell], [])

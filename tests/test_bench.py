@@ -1,0 +1,59 @@
+"""What `persistbench bench` hands to asv."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from persistbench import backends, bench, catalogue
+from persistbench.errors import UserError
+from tests._results import describe, measured, params
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Figures of every pipeline but `text` and every backend but `cloudpickle`."""
+    pipelines = [name for name in catalogue.discover() if name != "text"]
+    backend_ids = [name for name in backends.discover() if name != "cloudpickle"]
+    grid = params(pipelines, backend_ids)
+    describe(tmp_path, ["load.Load.time_load"], grid=grid)
+    values = [1.0] * len(pipelines) * len(backend_ids)
+    measured(tmp_path, values, name="load.Load.time_load", grid=grid)
+    return tmp_path
+
+
+def test_only_the_new_is_measured(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline and a backend without figures are asked, each with all others, and no more."""
+    monkeypatch.setattr(bench, "_environments", lambda _: {"env"})
+    found = re.compile(bench._unmeasured(results, "desk", []))
+    assert found.search("load.Load.time_load('text', 'pickle-5')")
+    assert found.search("load.Load.time_load('small', 'cloudpickle')")
+    assert not found.search("load.Load.time_load('small', 'pickle-5')")
+
+
+@pytest.mark.parametrize(("machine", "environment"), [("desk", "other"), ("other", "env")])
+def test_elsewhere_everything_is_new(
+    results: Path, machine: str, environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures of another machine or environment are no reason to leave anything out."""
+    monkeypatch.setattr(bench, "_environments", lambda _: {environment})
+    found = re.compile(bench._unmeasured(results, machine, []))
+    assert found.search("load.Load.time_load('small', 'pickle-5')")
+
+
+def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their names are those that asv's own files bear, pinned versions and all."""
+    monkeypatch.chdir(ROOT)
+    (own,) = bench._environments(["--quick"])
+    assert re.match(r"virtualenv-py3\.\d+-cloudpickle[\d.]+-joblib", own)
+    (existing,) = bench._environments(["-E", f"existing:{sys.executable}"])
+    assert existing.startswith("existing-py")
+
+
+def test_new_finds_out_itself() -> None:
+    """--new does not go with names."""
+    with pytest.raises(UserError, match="leave --pipeline and --backend"):
+        bench.run([], ["small"], [], every=False, new=True, say=print)
