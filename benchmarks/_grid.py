@@ -62,10 +62,6 @@ class CellFailedError(Exception):
     """The cell has no figure because it failed; asv then exits with 2."""
 
 
-PATIENT = (1, pairs.CALLS, pairs.SECONDS)
-"""Number and seconds of the calls of one process, for what rankings are made of."""
-
-
 def in_turn(question):
     """Return the references of a question that every backend answers."""
     return tuple((name, question, name) for name in (backends.REFERENCE, backends.FLOOR))
@@ -106,6 +102,7 @@ class Grid:
     warmup_time = 0.02
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
 
+    ranks = False  # what rankings are made of is called more often where that is needed
     keeps_heap = False  # see _keep_heap: for questions about one dump or load
     mapped = False
     stage = Outcome.ERROR_AT_LOAD  # what it is called if the timed call itself fails
@@ -156,6 +153,8 @@ class Grid:
         self.cell = cell
         self.twins = [twin for twin, _ in twins]
         key = (self.question, pipeline, backend)
+        if self.ranks:
+            self.repeat = pairs.repeat(key)  # asv looks when setup is done
         self.recorder = pairs.Recorder(key, [twin.name for twin in self.twins])
 
     def take(self, cell):

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from benchmarks._grid import PATIENT, Grid, in_turn
+from benchmarks._grid import Grid, in_turn
 from persistbench import pairs
 from persistbench.outcomes import Outcome
 
@@ -29,7 +29,7 @@ class _Dumping(Grid):
 
 class Dump(_Dumping):
     rounds = pairs.PROCESSES
-    repeat = PATIENT
+    ranks = True
     keeps_heap = True
 
     def references(self, cell):

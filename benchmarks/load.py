@@ -1,12 +1,12 @@
 """How long does loading take, with the file in the page cache?"""
 
-from benchmarks._grid import PATIENT, Grid, in_turn
+from benchmarks._grid import Grid, in_turn
 from persistbench import pairs
 
 
 class Load(Grid):
     rounds = pairs.PROCESSES
-    repeat = PATIENT
+    ranks = True
     keeps_heap = True
 
     def references(self, cell):

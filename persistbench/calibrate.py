@@ -41,7 +41,7 @@ BACKENDS = (backends.REFERENCE, "joblib", "cloudpickle")
 QUESTIONS = ("load", "dump")
 PLANTED = (0.0, *REQUIRED)
 
-LONGEST = 0.06
+LONGEST = pairs.MIDDLE
 """Cells whose call takes longer are left out: a process makes too few pairs of them."""
 
 COMPARED = 5
@@ -127,7 +127,8 @@ def turns(task: Task, seconds: float = pairs.SECONDS) -> Rows:
     benchmark = ready(task)
     rows: Rows = []
     end = time.perf_counter() + seconds
-    while len(rows) < 2 or (len(rows) <= pairs.CALLS and time.perf_counter() < end):
+    least = pairs.LEAST if seconds else 1
+    while len(rows) <= least or (len(rows) <= pairs.CALLS and time.perf_counter() < end):
         rows.append(row(benchmark, task))
     return rows
 

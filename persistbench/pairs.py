@@ -27,9 +27,16 @@ PROCESSES = 5
 CALLS, SECONDS = 30, 0.2
 """So many calls a process makes, or as many as fit into these seconds with those in turn."""
 
-SLOW = 2.0
-"""Seconds: a call that takes longer is made once, and sits out the later rounds of a run. The
-minutes it would take are worth more elsewhere: it is slower than others by far."""
+LEAST, MIDDLE = 10, 0.06
+"""Calls are made at least so often if they take fewer seconds than this: in what SECONDS leaves
+them they would be too few to say what is typical of a process."""
+
+SLOW = ((2.0, 1), (0.5, 2))
+"""Seconds, processes: a call that takes longer is made in so few processes, and then sits out the
+later rounds of a run. The minutes are worth more elsewhere: it is slower than others by far."""
+
+_NOTED = 0.005
+"""Seconds: shorter calls leave no note of their pace, because they need none."""
 
 Key = tuple[str, str, str]
 """Question, pipeline, backend."""
@@ -47,6 +54,7 @@ class Recorder:
         """
         self._file = -1
         self._key = key
+        self._noted = False
         folder = os.environ.get(FOLDER)
         if folder:
             self._file, _ = tempfile.mkstemp(".jsonl", dir=folder)
@@ -56,8 +64,10 @@ class Recorder:
         """Append the row of one call, all in seconds; one system call of a few microseconds."""
         if self._file >= 0:
             self._write([wall, cpu, *references])
-            if wall > SLOW:
-                _mark(self._key).write_text(json.dumps(self._key))
+            if wall > _NOTED and not self._noted:
+                with _note(self._key).open("a") as file:
+                    file.write(json.dumps([self._key, wall]) + "\n")
+            self._noted = True
 
     def _write(self, content: Any) -> None:
         os.write(self._file, json.dumps(content).encode() + b"\n")
@@ -88,18 +98,41 @@ class Pairs:
             self.ratios.setdefault(name, []).append(found)
 
 
+def repeat(key: Key) -> tuple[int, int, float]:
+    """Return how often, how often at most and for how many seconds a process calls (for asv)."""
+    known = _paces(_note(key)) if os.environ.get(FOLDER) else []
+    return (LEAST if known and min(known) < MIDDLE else 1), CALLS, SECONDS
+
+
 def sits_out(key: Key) -> bool:
-    """Return whether an earlier round of this run has found a cell to be slow."""
-    return bool(os.environ.get(FOLDER)) and _mark(key).is_file()
+    """Return whether earlier rounds of this run have found a cell to be slow."""
+    return bool(os.environ.get(FOLDER)) and _is_slow(_paces(_note(key)))
 
 
 def slow(folder: Path) -> set[Key]:
     """Return what was found to be slow in this run."""
-    return {tuple(json.loads(path.read_text())) for path in folder.glob("*.slow")}
+    found = set()
+    for path in folder.glob("*.pace"):
+        if _is_slow(_paces(path)):
+            found.add(tuple(json.loads(path.read_text().splitlines()[0])[0]))
+    return found
 
 
-def _mark(key: Key) -> Path:
-    return Path(os.environ[FOLDER], f"{hashlib.sha256(repr(key).encode()).hexdigest()}.slow")
+def _is_slow(paces: list[float]) -> bool:
+    return any(
+        len(paces) >= processes and min(paces) > seconds for seconds, processes in SLOW if paces
+    )
+
+
+def _paces(path: Path) -> list[float]:
+    """Return the seconds of the first call of each process of this run."""
+    if not path.is_file():
+        return []
+    return [json.loads(line)[1] for line in path.read_text().splitlines()]
+
+
+def _note(key: Key) -> Path:
+    return Path(os.environ[FOLDER], f"{hashlib.sha256(repr(key).encode()).hexdigest()}.pace")
 
 
 def gather(folder: Path, version: str) -> list[Pairs]:
