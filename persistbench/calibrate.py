@@ -37,7 +37,7 @@ from persistbench.calibration import (
 from persistbench.cells import Cell
 from persistbench.errors import UserError
 
-BACKENDS = (backends.REFERENCE, "joblib", "cloudpickle")
+BACKENDS = (backends.REFERENCE, "joblib")
 QUESTIONS = ("load", "dump")
 PLANTED = (0.0, *REQUIRED)
 
@@ -84,10 +84,15 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
     name = machine.register()
     cells = _usable(step)
     rows: dict[Task, list[Rows]] = defaultdict(list)
-    tasks = [Task(*cell, by) for _ in range(pairs.PROCESSES) for cell in cells for by in PLANTED]
-    for done, (task, found) in enumerate(_measured(tasks), start=1):
-        rows[task].append(found)
-        step("each against itself, and made slower", done, len(tasks))
+    tasks = [Task(*cell, by) for cell in cells for by in PLANTED]
+    for process in range(pairs.PROCESSES):
+        for done, (task, found) in enumerate(_measured(tasks, known=process > 0), start=1):
+            rows[task].append(found)
+            step(
+                "each against itself, and made slower",
+                process * len(tasks) + done,
+                pairs.PROCESSES * len(tasks),
+            )
     agreements = _pyperf(cells, rows, step) if find_spec("pyperf") else ()
     verdict = _judged(cells, rows, agreements, time.monotonic() - started)
     path = root / "results" / name / FILE
@@ -122,12 +127,18 @@ def row(benchmark: Any, task: Task) -> tuple[float, float]:
     return benchmark.timer() - start, benchmark.turns[-1]
 
 
-def turns(task: Task, seconds: float = pairs.SECONDS) -> Rows:
-    """Return the rows of this process; the first one is the warm-up."""
+def turns(task: Task, seconds: float = pairs.SECONDS, known: bool = True) -> Rows:
+    """Return the rows of this process; the first one is the warm-up.
+
+    Args:
+        task: what is measured.
+        seconds: for so long.
+        known: the pace of the call is known, as in every process of the suite but the first.
+    """
     benchmark = ready(task)
     rows: Rows = []
     end = time.perf_counter() + seconds
-    least = pairs.LEAST if seconds else 1
+    least = pairs.LEAST if known else 1
     while len(rows) <= least or (len(rows) <= pairs.CALLS and time.perf_counter() < end):
         rows.append(row(benchmark, task))
     return rows
@@ -159,21 +170,23 @@ def _usable(step: Callable[[str, int, int], None]) -> list[tuple[str, str, str]]
         step("fitting and examining", done, len(every))
     tasks = [Task(q, *cell) for q in QUESTIONS for cell in right if cell[1] != backends.FLOOR]
     found = []
-    for done, (task, rows) in enumerate(_measured(tasks, seconds=0.0), start=1):
+    for done, (task, rows) in enumerate(_measured(tasks, 0.0, known=False), start=1):
         if rows[-1][0] < LONGEST:
             found.append(task[:3])
         step("looking how long each call takes", done, len(tasks))
     return found
 
 
-def _measured(tasks: list[Task], seconds: float = pairs.SECONDS) -> Iterator[tuple[Task, Rows]]:
+def _measured(
+    tasks: list[Task], seconds: float = pairs.SECONDS, known: bool = True
+) -> Iterator[tuple[Task, Rows]]:
     """Yield each task with the rows of a process of its own."""
     context = multiprocessing.get_context("fork")
     with (
         tempfile.TemporaryDirectory() as folder,
         context.Pool(1, os.chdir, (folder,), maxtasksperchild=1) as pool,
     ):
-        measure = partial(turns, seconds=seconds)
+        measure = partial(turns, seconds=seconds, known=known)
         yield from zip(tasks, pool.imap(measure, tasks, chunksize=1), strict=True)
 
 
