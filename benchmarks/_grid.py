@@ -94,10 +94,10 @@ class Grid:
     # question's own method or elsewhere (this file, backends/_base.py).
     version = "2"
     timeout = 1800
-    # Three processes; in each one warm-up call at least, then up to 30 calls in 0.2 s, the
+    # Two processes; in each one warm-up call at least, then up to 30 calls in 0.2 s, the
     # references included. A call slower than that is not warmed up: its first call is its
     # only sample.
-    rounds = 3
+    rounds = 2
     repeat = (1, 30, 0.2)
     warmup_time = 0.02
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first

@@ -10,7 +10,6 @@ from persistbench import page_cache
 
 
 class LoadCold(Grid):
-    rounds = 2
     repeat = (1, 10, 0.2)
     keeps_heap = True
 

@@ -4,15 +4,23 @@ Not the pipelines of the catalogue, but one array of 1 to 256 MB (PERSISTBENCH_M
 to 1,000,000 small Python objects.
 """
 
+import sys
+
 from benchmarks._elsewhere import Elsewhere
 from benchmarks._grid import BACKENDS, once_in_a_run
 from persistbench import backends, records, scaling
 from persistbench.cells import Cell
+from persistbench.errors import UserError
 from persistbench.outcomes import Outcome, Verdict
+
+try:
+    SIZES = list(scaling.pipelines())
+except UserError as error:
+    sys.exit(f"persistbench: {error}")
 
 
 class _Scaling(Elsewhere):
-    params = (list(scaling.pipelines()), BACKENDS)
+    params = (SIZES, BACKENDS)
     repeat = scaling.PASSES
 
     def examine(self, pipeline, backend):

@@ -153,13 +153,17 @@ class SafeResults(Results):
 
     def _save_pairs(self) -> None:
         """Replace the file of the calls in turn, by those of the benchmarks that are finished."""
-        whole: dict[pairs.Key, pairs.Pairs] = {}
-        for name in list(self._new_pairs):
-            if not (self._unfinished and self._rounds_left.get(name)):
-                whole |= self._new_pairs.pop(name)
+        finished = [
+            name
+            for name in self._new_pairs
+            if not (self._unfinished and self._rounds_left.get(name))
+        ]
+        whole = {key: found for name in finished for key, found in self._new_pairs[name].items()}
         if whole:
             pairs.write(self._pairs_path, (self._pairs | whole).values())
             self._pairs |= whole
+        for name in finished:  # not before they are on the disk
+            del self._new_pairs[name]
 
     @contextmanager
     def _old_where_unfinished(self) -> Iterator[None]:

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from persistbench import backends, bench, catalogue, intervals, machine, pairs, records, store
 from persistbench.calibration import (
+    ALLOWED_ALARMS,
     FILE,
     REQUIRED,
     Agreement,
@@ -250,21 +251,29 @@ def _judged(
     ]
     usual = intervals.usual(many)
     noise = math.sqrt(usual.variance)
+    planted = tuple(
+        Planted(by, len(large), sum(different[cell, by] for cell in large)) for by in PLANTED if by
+    )
     return Calibration(
         datetime.now(UTC).isoformat(timespec="seconds"),
         len(cells),
         sum(different[cell, 0.0] for cell in cells),
-        tuple(
-            Planted(by, len(large), sum(different[cell, by] for cell in large))
-            for by in PLANTED
-            if by
-        ),
+        planted,
         noise,
-        needed([estimates[cell, 0.0].variance * pairs.PROCESSES for cell in large]),
+        needed([estimates[cell, 0.0].variance * pairs.PROCESSES for cell in large], planted),
         agreements,
         round(seconds, 1),
         records.versions(records.LIBRARIES),
+        _wider([estimates[cell, 0.0] for cell in cells]),
     )
+
+
+def _wider(same: list[intervals.LogRatio]) -> float:
+    """Return the factor by which the intervals of equal things are too narrow, at least 1."""
+    reaches = [(abs(found.mean), math.log(found.interval()[2]) - found.mean) for found in same]
+    needed = sorted((distance / reach for distance, reach in reaches), reverse=True)
+    allowed = math.floor(ALLOWED_ALARMS * len(same))
+    return max(1.0, round(needed[allowed] * 1.001, 3)) if needed else 1.0
 
 
 def _wall(rows: Rows) -> float:

@@ -85,13 +85,14 @@ class Usual:
 
 
 def estimate(
-    cells: Mapping[K, Sequence[Sequence[float]]], at_least: float = 0.0
+    cells: Mapping[K, Sequence[Sequence[float]]], at_least: float = 0.0, wider: float = 1.0
 ) -> dict[K, LogRatio]:
     """Return the ratio of each cell.
 
     Args:
         cells: for each cell, the ratios of the pairs of each process.
         at_least: the smallest variance that is taken for usual, from a calibration.
+        wider: what all intervals are multiplied by, from a calibration with false alarms.
     """
     found: dict[K, LogRatio] = {}
     # A process that had time for one or two pairs is noisier than one that made ten, so what
@@ -114,6 +115,7 @@ def estimate(
                 else (prior.freedom * prior.variance + spread) / total
             )
             pairs = sum(map(len, cells[key]))
+            variance *= wider**2
             found[key] = LogRatio(fmean(values), variance / len(values), total, pairs)
     return found
 

@@ -21,6 +21,7 @@ from persistbench.backends import Backend
 from persistbench.case import Case
 from persistbench.catalogue import Pipeline
 from persistbench.cells import Cell
+from persistbench.errors import UserError
 from persistbench.outcomes import Outcome, Verdict, of_exception
 
 try:
@@ -107,8 +108,15 @@ KINDS: dict[str, Callable[[int], Case]] = {"array": _array, "objects": _objects}
 
 @cache
 def pipelines() -> dict[str, Scaled]:
-    """Return them by name, from the smallest to the largest of each kind."""
-    most = int(os.environ.get(MAX_MB, 256))
+    """Return them by name, from the smallest to the largest of each kind.
+
+    Raises:
+        UserError: what the environment says of the largest array is no number of MB.
+    """
+    text = os.environ.get(MAX_MB, "256")
+    if not text.isdecimal() or not int(text):
+        raise UserError(f"{MAX_MB} is {text!r}: give the largest array as a number of MB, as 1024.")
+    most = int(text)
     megabytes = [2**power for power in range(most.bit_length()) if 2**power <= most]
     found = [_scaled("array", size * 10**6, f"{size}MB") for size in megabytes]
     counts = [10**3, 3 * 10**3, 10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import calibrate, calibration
+from persistbench import calibrate, calibration, intervals, pairs
 from persistbench.calibrate import PLANTED, Rows, Task
 from persistbench.calibration import FILE, Agreement, Calibration, Planted, needed
 
@@ -59,9 +59,17 @@ def test_what_is_stored_is_read_again(tmp_path: Path) -> None:
 def test_more_noise_needs_more_processes() -> None:
     """With the square of the noise; and one noisy cell in ten does not ask for many more."""
     quiet, noisy, wild = ([sd**2] * 10 for sd in (0.02, 0.05, 0.10))
-    assert needed(noisy) > needed(quiet) >= 2
-    assert needed(wild) == pytest.approx(4 * needed(noisy), abs=3)
-    assert needed(quiet[:9] + wild[:1]) < needed(wild)
+    assert needed(noisy, []) > needed(quiet, []) >= 2
+    assert needed(wild, []) == pytest.approx(4 * needed(noisy, []), abs=3)
+    assert needed(quiet[:9] + wild[:1], []) < needed(wild, [])
+
+
+def test_what_was_missed_needs_more_processes() -> None:
+    """Where too little was found, the suite's number is too small, whatever variances promise."""
+    quiet = [0.02**2] * 10
+    assert needed(quiet, []) <= pairs.PROCESSES
+    assert needed(quiet, [Planted(0.05, 10, 7)]) > pairs.PROCESSES
+    assert needed(quiet, [Planted(0.05, 10, 2)]) > needed(quiet, [Planted(0.05, 10, 7)])
 
 
 def rows(ratio: float, wall: float = 0.005) -> list[Rows]:
@@ -82,6 +90,22 @@ def test_verdict_counts_what_was_called_different() -> None:
     ]
     assert found.noise == pytest.approx(0.005, rel=0.5)
     assert found.passed
+
+
+def test_false_alarms_widen_every_interval() -> None:
+    """By as much as it takes for the equal cells not to be called different."""
+    cells = [("load", f"p{number}", "joblib") for number in range(20)]
+    measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
+    assert calibrate._judged(cells, measured, (), 10.0).wider == 1
+    measured[Task(*cells[0], 0.0)] = rows(1.03)
+    found = calibrate._judged(cells, measured, (), 10.0)
+    assert found.alarms == 1
+    ratios = {
+        cell: [[a / b for a, b in one[1:]] for one in measured[Task(*cell)]] for cell in cells
+    }
+    widened = intervals.estimate(ratios, wider=found.wider)[cells[0]].interval()
+    assert widened[1] <= 1 <= widened[2]
+    assert found.wider > 1
 
 
 def test_slow_down_that_is_not_there_is_not_found() -> None:

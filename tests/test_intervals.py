@@ -58,6 +58,8 @@ def test_calibrated_noise_widens() -> None:
     cells = simulated(1.0, 0.01, 100, 3)
     quiet, noisy = intervals.estimate(cells), intervals.estimate(cells, at_least=0.1**2)
     assert all(noisy[cell].variance > quiet[cell].variance for cell in cells)
+    wider = intervals.estimate(cells, wider=2.0)
+    assert all(wider[cell].variance == 4 * quiet[cell].variance for cell in cells)
 
 
 def test_order_of_the_references_cancels() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from persistbench import backends, scaling
 from persistbench.backends.pickle import Pickle
+from persistbench.errors import UserError
 from persistbench.fitted import fit
 from persistbench.outcomes import Outcome
 from persistbench.report.figures import Figure, Place, Table
@@ -60,6 +61,14 @@ def test_largest_is_chosen_by_the_reader(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "array-1024MB" in scaling.pipelines.__wrapped__()
     monkeypatch.delenv(scaling.MAX_MB)
     assert "array-512MB" not in scaling.pipelines.__wrapped__()
+
+
+@pytest.mark.parametrize("text", ["much", "0", "-1", "1e3"])
+def test_what_is_no_number_of_megabytes_is_said(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence names the variable and shows what to write."""
+    monkeypatch.setenv(scaling.MAX_MB, text)
+    with pytest.raises(UserError, match=f"PERSISTBENCH_MAX_MB is '{text}'"):
+        scaling.pipelines.__wrapped__()
 
 
 @pytest.mark.parametrize("kind", scaling.KINDS)

@@ -57,8 +57,7 @@ def collect(results: Path) -> Table:
     machines = {place[0] for place in newest}
     known = {name: calibration.read(results / name) for name in sorted(machines)}
     calibrations = {name: found for name, found in known.items() if found}
-    noise = {name: found.noise for name, found in calibrations.items()}
-    figures, derived = _with_pairs(newest.values(), noise, warnings)
+    figures, derived = _with_pairs(newest.values(), calibrations, warnings)
     places = [place(*key, found) for key, found in sorted(sources.items())]
     timed = {cell.figure.cell: cell.samples for cell in newest.values() if cell.samples}
     return Table(figures, places, warnings, timed, derived, calibrations)
@@ -112,12 +111,15 @@ _REASON = ("pipeline", "backend", "access", "question")
 
 
 def _with_pairs(
-    cells: Iterable[_Cell], noise: dict[str, float], warnings: list[str]
+    cells: Iterable[_Cell],
+    calibrations: dict[str, calibration.Calibration],
+    warnings: list[str],
 ) -> tuple[list[Figure], list[Figure]]:
     """Return the figures with their paired ratios, and the figures derived from pairs.
 
     What is usual of a ratio's variance is learnt from all cells of the same machine and
-    environment, and is at least the noise of its calibration.
+    environment, and is at least the noise of its calibration; where that gave false alarms,
+    intervals are as much wider as it takes to have none.
     """
     cells = list(cells)
     groups: dict[tuple[str, ...], dict[tuple[str, ...], list[list[float]]]] = defaultdict(dict)
@@ -127,7 +129,9 @@ def _with_pairs(
     paired: dict[tuple[str, ...], dict[str, LogRatio]] = defaultdict(dict)
     try:
         for group, measured in groups.items():
-            for place, ratio in intervals.estimate(measured, noise.get(group[0], 0.0) ** 2).items():
+            known = calibrations.get(group[0])
+            noise, wider = (known.noise, known.wider) if known else (0.0, 1.0)
+            for place, ratio in intervals.estimate(measured, noise**2, wider).items():
                 paired[place][group[-1]] = ratio
     except ModuleNotFoundError as error:
         warnings.append(
