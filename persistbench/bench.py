@@ -69,7 +69,8 @@ def run(
     inside = sum(spent.values())
     say(f"Run and publish: {wall:.0f} s, of which {inside:.0f} s ({inside / wall:.0%}) were inside")
     say("timed calls; the rest is fitting, checking answers, calling references, warming up,")
-    say(f"starting processes. {len(spent)} timed figures, {len(spent) / wall:.1f} a second.")
+    say("starting processes (and what fresh ones take, if they were asked for).")
+    say(f"{len(spent)} timed figures, {len(spent) / wall:.1f} a second.")
     for place, seconds in sorted(spent.items(), key=lambda item: -item[1])[:DEAREST]:
         say(f"  {seconds:6.1f} s  {place}")
     if published == 0:

@@ -45,8 +45,8 @@ PLANTED = (0.0, *REQUIRED)
 LONGEST = pairs.MIDDLE
 """Cells whose call takes longer are left out: a process makes too few pairs of them."""
 
-COMPARED = 5
-"""In so many cells, from the quickest to the slowest, pyperf measures, too."""
+COMPARED, PYPERF_PROCESSES = 5, 3
+"""So many cells, from the quickest to the slowest, pyperf measures too; in so many processes."""
 
 CELL = "PERSISTBENCH_CELL"
 """Environment variable: what a process of pyperf measures, as JSON."""
@@ -202,7 +202,7 @@ def _pyperf(
     """
     by_length = sorted(cells, key=lambda cell: _wall(rows[Task(*cell)][-1]))
     chosen = by_length[:: max(1, len(by_length) // (COMPARED - 1))][-COMPARED:]
-    work = [cell for _ in range(pairs.PROCESSES) for cell in chosen]
+    work = [cell for _ in range(PYPERF_PROCESSES) for cell in chosen]
     ratios: dict[tuple[str, str, str], list[list[float]]] = defaultdict(list)
     for done, cell in enumerate(work, start=1):
         ((_, ours),) = _measured([Task(*cell)])

@@ -8,12 +8,16 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+SHARED = "fresh."
+"""Benchmarks whose samples do not add up to time spent: several cells, and the stages and their
+total, are told by the same processes."""
+
 Samples = dict[tuple[str, str, str], list[float]]
 """Seconds of each timed call, by result file, benchmark and cell."""
 
 
 def samples(results: Path) -> Samples:
-    """Return every sample under a results folder; empty if there is nothing to read."""
+    """Return the samples under a results folder, but shared ones; empty if there are none."""
     return dict(_iter_samples(results))
 
 
@@ -42,6 +46,8 @@ def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, str], list[fl
         return
     for result in iter_results(str(results)):
         for benchmark in result.get_all_result_keys():
+            if benchmark.startswith(SHARED):
+                continue
             grid = result.get_result_params(benchmark)
             stored = result.get_result_samples(benchmark, grid)
             cells = itertools.product(*grid)

@@ -1,6 +1,9 @@
 """The share of a run that was spent inside timed calls is calculated from what it added."""
 
-from persistbench.cost import seconds_inside
+from pathlib import Path
+
+from persistbench.cost import samples, seconds_inside
+from tests._results import describe, measured
 
 CELL = ("machine/run.json", "load.Load.time_load", "'small', 'joblib'")
 OTHER = ("machine/run.json", "load.Load.time_load", "'small', 'raw'")
@@ -26,3 +29,12 @@ def test_appended_samples_count_alone() -> None:
 def test_untouched_cells_do_not_count() -> None:
     """A narrowed run does not take credit for what was measured before it."""
     assert seconds_inside({CELL: [9.0]}, {CELL: [9.0]}) == {}
+
+
+def test_shared_processes_are_not_counted_again_and_again(tmp_path: Path) -> None:
+    """The stages of a fresh process and their total are told by the same process."""
+    names = ("load.Load.time_load", "fresh.Total.time_fresh_total")
+    describe(tmp_path, names)
+    for name in names:
+        measured(tmp_path, [1.0] * 4, name=name)
+    assert {benchmark for _, benchmark, _ in samples(tmp_path)} == {names[0]}
