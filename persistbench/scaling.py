@@ -32,8 +32,9 @@ except ImportError:  # Windows does not count page faults so
 PASSES = 3
 """So many calls of each size count; one pass before them is thrown away."""
 
-LIMIT_SECONDS = 0.3
-"""Where a call takes longer, the larger sizes are left out."""
+LIMIT_SECONDS, USUAL_MB = 0.3, 256
+"""Where a call takes longer, the larger sizes are left out; a reader who asks for more MB than is
+usual has as much more patience."""
 
 SHORT_SECONDS = 0.03
 """A shorter call is made twice, and the second counts: what was done before it with another size
@@ -113,15 +114,23 @@ def pipelines() -> dict[str, Scaled]:
     Raises:
         UserError: what the environment says of the largest array is no number of MB.
     """
-    text = os.environ.get(MAX_MB, "256")
-    if not text.isdecimal() or not int(text):
-        raise UserError(f"{MAX_MB} is {text!r}: give the largest array as a number of MB, as 1024.")
-    most = int(text)
+    most = _most()
     megabytes = [2**power for power in range(most.bit_length()) if 2**power <= most]
     found = [_scaled("array", size * 10**6, f"{size}MB") for size in megabytes]
     counts = [10**3, 3 * 10**3, 10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6]
     found += [_scaled("objects", size, str(size)) for size in counts]
     return {pipeline.name: pipeline for pipeline in found}
+
+
+def _most() -> int:
+    text = os.environ.get(MAX_MB, str(USUAL_MB))
+    if not text.isdecimal() or not int(text):
+        raise UserError(f"{MAX_MB} is {text!r}: give the largest array as a number of MB, as 1024.")
+    return int(text)
+
+
+def _limit() -> float:
+    return LIMIT_SECONDS * max(1.0, _most() / USUAL_MB)
 
 
 def size_of(name: str) -> tuple[str, int]:
@@ -195,14 +204,14 @@ def _slowest(cell: Cell) -> float:
     The system writes to the disk when it likes, and may do so in the middle of a dump.
     """
     calls = _dump(cell)[0], _load(cell)[0]
-    if max(calls) > LIMIT_SECONDS:
+    if max(calls) > _limit():
         calls = min(calls[0], _dump(cell)[0]), min(calls[1], _load(cell)[0])
     return max(calls)
 
 
 def _refused(pipeline: Scaled, slowest: float, where: str) -> Verdict | None:
     reason = too_large(pipeline)
-    if slowest > LIMIT_SECONDS:
+    if slowest > _limit():
         reason = f"left out, because a call took {slowest:.1f} s with {where}"
     return Verdict(Outcome.UNSUPPORTED, reason) if reason else None
 

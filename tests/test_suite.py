@@ -174,7 +174,7 @@ def test_calls_in_turn_are_kept(suite: Path) -> None:
     assert not broken
     assert set(before) == {("load", "small", "pickle-5"), ("load", "small", "joblib")}
     found = before["load", "small", "joblib"]
-    assert [set(found.ratios), len(found.cpu)] == [{"pickle-5", "raw"}, 3]
+    assert [set(found.ratios), len(found.cpu)] == [{"pickle-5", "raw"}, pairs.PROCESSES]
     assert all(len(ratios) >= 3 for ratios in found.ratios["pickle-5"])
     bench(suite, "-b", r"time_load\('small', 'joblib'", "--quick")
     after, _ = pairs.read(path)
