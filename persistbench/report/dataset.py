@@ -17,7 +17,7 @@ REFERENCES = {BEST: "the best of the row", REFERENCE: REFERENCE, FLOOR: f"{FLOOR
 
 @lru_cache(maxsize=1)
 def rows(table: Table) -> list[dict[str, Any]]:
-    """Return a row for every figure or refusal, with its ratios to the references.
+    """Return a row for every figure or refusal of the catalogue, with its ratios to the references.
 
     ``place`` is the index of the machine and environment; ``to_X`` is the ratio to the
     reference X, ``to_X_low`` and ``to_X_high`` its 99 % interval; None where one of the two
@@ -26,7 +26,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
     cpu = {figure.cell: figure for figure in table.derived if figure.question.endswith(CPU)}
     found = []
     for index, place in enumerate(table.places):
-        for cells in (table.cells(place) | table.scaled(place)).values():
+        for cells in table.cells(place).values():
             by_question: dict[str, list[Figure]] = defaultdict(list)
             for figures in cells.values():
                 for question, figure in figures.items():

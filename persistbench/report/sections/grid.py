@@ -6,7 +6,7 @@ import altair as alt
 from markupsafe import Markup
 
 from persistbench.report import charts, dataset
-from persistbench.report.figures import SCALED, Table
+from persistbench.report.figures import Table
 from persistbench.report.templates import fill
 
 ORDER = 40
@@ -43,8 +43,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 def questions(rows: list[dict[str, Any]]) -> list[str]:
     """Return the questions that have figures, those that every reader asks first."""
     first = ("load", "dump", "size")
-    asked = (row["question"] for row in rows if row["value"] is not None)
-    found = {question for question in asked if not question.startswith(SCALED)}
+    found = {row["question"] for row in rows if row["value"] is not None}
     return [q for q in first if q in found] + sorted(found - set(first))
 
 
