@@ -98,7 +98,7 @@ class Grid:
     # references included. A call slower than that is not warmed up: its first call is its
     # only sample.
     rounds = 2
-    repeat = (1, 30, 0.2)
+    repeat = (1, pairs.CALLS, pairs.SECONDS)
     warmup_time = 0.02
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
 

@@ -42,7 +42,12 @@ def run(
     cells = _cells(pipelines, backend_ids)
     if cells and new:
         raise UserError("--new finds out itself what to measure: leave --pipeline and --backend.")
-    _selection(cells, arguments, every)
+    own = any(argument.startswith(("-b", "--bench")) for argument in arguments)
+    if own and (cells or new):
+        raise UserError(
+            "--pipeline, --backend and --new do not go with asv's --bench: write all in one "
+            "expression, such as -b \"time_load.*'small', 'joblib'\"."
+        )
     results = _writable(root / "results")
     name = machine.register()
     if new:
@@ -50,7 +55,7 @@ def run(
         if not cells:
             say("Nothing is new: every pipeline and backend has figures of this environment.")
             return 0
-    selection = _selection(cells, arguments, every)
+    selection = arguments if own else [*arguments, *_selection(cells, every)]
     say(f"Machine: {name}. Artifacts: {store.folder().parent}.")
     before = cost.samples(results)
     started = time.monotonic()
@@ -189,15 +194,9 @@ def _environments(arguments: list[str]) -> set[str]:
     return {environment.name for environment in found}
 
 
-def _selection(cells: str, arguments: list[str], every: bool) -> list[str]:
-    """Return asv's arguments, narrowed to the questions and to these cells."""
-    own = any(argument.startswith(("-b", "--bench")) for argument in arguments)
-    if own and cells:
-        raise UserError(
-            "--pipeline, --backend and --new do not go with asv's --bench: write all in one "
-            "expression, such as -b \"time_load.*'small', 'joblib'\"."
-        )
-    if own or (every and not cells):
-        return arguments
+def _selection(cells: str, every: bool) -> list[str]:
+    """Return the arguments that narrow asv to the questions and to these cells."""
+    if every and not cells:
+        return []
     questions = "" if every else rf"^({'|'.join(QUICK)})\."
-    return [*arguments, "--bench", questions + (rf".*({cells})" if cells else "")]
+    return ["--bench", questions + (rf".*({cells})" if cells else "")]

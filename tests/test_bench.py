@@ -57,3 +57,11 @@ def test_new_finds_out_itself() -> None:
     """--new does not go with names."""
     with pytest.raises(UserError, match="leave --pipeline and --backend"):
         bench.run([], ["small"], [], every=False, new=True, say=print)
+
+
+def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said before the machine is registered or anything else is written."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(bench.machine, "register", None)
+    with pytest.raises(UserError, match="--new do not go with asv's --bench"):
+        bench.run(["-b", "time_load"], [], [], every=False, new=True, say=print)
