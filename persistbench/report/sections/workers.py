@@ -73,7 +73,12 @@ def chart(rows: list[dict[str, Any]]) -> Any:
                 title="proportional set size, all together",
                 axis=alt.Axis(labelExpr=charts.BYTES),
             ),
-            color=alt.Color("line:N", title=None, scale=alt.Scale(range=list(charts.COLOURS))),
+            color=alt.Color(
+                "line:N",
+                title=None,
+                scale=alt.Scale(range=list(charts.COLOURS)),
+                legend=alt.Legend(columns=2),
+            ),
             strokeDash=alt.StrokeDash("line:N", title=None),
             tooltip=[
                 alt.Tooltip("line:N", title="of"),
