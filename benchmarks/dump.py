@@ -18,7 +18,8 @@ class _Dumping(Grid):
     stage = Outcome.ERROR_AT_DUMP
 
     def prepare(self, cell):
-        self.payload = cell.backend.payload(_estimator(cell.fitted))
+        rows = cell.fitted.load_reference().X
+        self.payload = cell.backend.payload(_estimator(cell.fitted), rows)
         # asv's working directory: new, empty, in the same TMPDIR as all artifacts.
         self.path = str(Path("artifact").absolute())
 

@@ -39,6 +39,18 @@ class Pipeline:
             return ""
 
     @property
+    def trusted(self) -> tuple[str, ...]:
+        """Names that a safe backend may load for it: ``TRUSTED``, a tuple of texts in the file."""
+        try:
+            tree = ast.parse(self.path.read_text(encoding="utf-8"))
+            for part in tree.body:
+                if isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "TRUSTED":
+                    return tuple(str(name) for name in ast.literal_eval(part.value))
+        except (SyntaxError, ValueError, TypeError, UnicodeDecodeError, OSError):
+            pass
+        return ()
+
+    @property
     def key(self) -> str:
         """Changes with the file, the helpers beside it, Python, the libraries and the core."""
         own, beside = [self.path], self.path.parent

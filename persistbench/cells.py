@@ -35,6 +35,10 @@ class Cell:
     backend: Backend
     mapped: bool = False
 
+    def __post_init__(self) -> None:
+        """Let the backend admit what the pipeline's file names."""
+        object.__setattr__(self, "backend", self.backend.trusting(self.pipeline.trusted))
+
     @cached_property
     def key(self) -> str:
         """Changes with everything that decides the artifact and the verdict."""
@@ -75,10 +79,7 @@ class Cell:
     def _refusal(self) -> Verdict | None:
         """Return what can be said without trying, if anything."""
         if self.backend.missing:
-            missing = ", ".join(self.backend.missing)
-            return Verdict(
-                Outcome.NOT_INSTALLED, f"{missing} is not installed: {self.backend.install}"
-            )
+            return Verdict(Outcome.NOT_INSTALLED, self.backend.unavailable)
         if not self.mapped:
             return None
         if not self.backend.claims.memory_maps:
@@ -134,10 +135,14 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
         return Verdict(Outcome.NOT_INSTALLED, str(error))
     except BuildError as error:
         return Verdict(Outcome.ERROR_AT_BUILD, str(error))
+    try:
+        backend.import_modules()
+    except Exception as error:
+        return Verdict(Outcome.NOT_INSTALLED, f"it cannot be imported: {explain(error)}")
     payload = None
     if not cell.mapped:
         try:
-            payload = backend.payload(estimator)
+            payload = backend.payload(estimator, original.X)
             backend.dump(payload, str(artifact))
         except UnsupportedError as error:
             return Verdict(Outcome.UNSUPPORTED, str(error))
@@ -156,6 +161,6 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
             return Verdict(Outcome.SAME)
         return Verdict(Outcome.VALUES_DIFFER, "the bytes read are not those written")
     try:
-        return compare(original, loaded)
+        return compare(original, loaded, backend.claims)
     except Exception as error:
         return of_exception(Outcome.ERROR_AT_USE, error)

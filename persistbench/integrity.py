@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from persistbench.backends import Claims
 from persistbench.case import Case
 from persistbench.outcomes import Outcome, Verdict
+
+_EXACT = Claims()
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
@@ -23,7 +26,9 @@ class Reference:
     Attributes:
         X: the rows, as in :class:`~persistbench.case.Case`.
         y: their true classes, or None.
-        outputs: what each method of :data:`METHODS` that the estimator has returned.
+        outputs: what each method of :data:`METHODS` that the estimator has returned, if it
+            returned the same when it was asked again.
+        random: the methods that did not; they tell nothing about saving and loading.
         structure: classes of the estimator and of everything nested in its parameters.
         scores: see :func:`scores`; empty where no classes are predicted.
     """
@@ -33,22 +38,29 @@ class Reference:
     outputs: dict[str, Any]
     structure: dict[str, str]
     scores: dict[str, Any]
+    random: tuple[str, ...] = ()
 
     @property
     def first_use(self) -> str:
         """The method that a user would call first after loading."""
-        return next(iter(self.outputs))
+        return next(name for name in METHODS if name in self.outputs or name in self.random)
 
 
-def reference(case: Case) -> Reference:
-    """Ask the original.
+def reference(case: Case, needs_use: bool = True) -> Reference:
+    """Ask the original, twice.
+
+    Args:
+        case: what is asked.
+        needs_use: whether an estimator that can do nothing with rows is an error; if not, only
+            its structure is known.
 
     Raises:
         ValueError: the estimator can do nothing with rows.
     """
-    outputs = _outputs(case.estimator, case.X)
-    if not outputs:
+    first, again = (_outputs(case.estimator, case.X) for _ in range(2))
+    if not first and needs_use:
         raise ValueError(f"the estimator has none of {', '.join(METHODS)}")
+    outputs = {name: found for name, found in first.items() if _identical(found, again.get(name))}
     classifies = case.y is not None and "predict" in outputs
     classifies = classifies and getattr(case.estimator, "classes_", None) is not None
     return Reference(
@@ -57,25 +69,43 @@ def reference(case: Case) -> Reference:
         outputs,
         structure(case.estimator),
         scores(case.y, outputs["predict"]) if classifies else {},
+        tuple(name for name in first if name not in outputs),
     )
 
 
-def compare(original: Reference, loaded: Any) -> Verdict:
+def compare(original: Reference, loaded: Any, claims: Claims = _EXACT) -> Verdict:
     """Return what differs between the original and a loaded pipeline, the worst first.
 
-    Whatever the loaded pipeline raises is raised here.
+    Args:
+        original: what the original said.
+        loaded: what answers now.
+        claims: of the backend: a predictor is asked only what it can answer, and has no
+            structure; numbers may differ within the tolerance.
+
+    Raises:
+        Exception: whatever the loaded pipeline raises.
     """
     outputs = _outputs(loaded, original.X)
+    if claims.returns == "predictor":
+        outputs = {
+            name: _as_expected(original.outputs[name], found)
+            for name, found in outputs.items()
+            if name in original.outputs
+        }
+        if not outputs:
+            return Verdict(Outcome.ERROR_AT_USE, "it answers nothing that the original answers")
+    asked = outputs if claims.returns == "predictor" else original.outputs
     differing = {
-        name: _describe_difference(expected, outputs.get(name))
-        for name, expected in original.outputs.items()
-        if not _identical(expected, outputs.get(name))
+        name: _describe_difference(original.outputs[name], outputs.get(name))
+        for name in asked
+        if not _close(original.outputs[name], outputs.get(name), claims.tolerance)
     }
+    largest = _largest_difference(original.outputs, outputs) if claims.tolerance else None
     changes = 0
     if "predict" in differing:
         changes = _count_changed_rows(original.outputs["predict"], outputs.get("predict"))
     found_scores = {}
-    if original.scores and "predict" in outputs:
+    if original.scores and "predict" in outputs and "predict" in original.outputs:
         found_scores = scores(original.y, outputs["predict"])
     reasons = [f"{name}: {text}" for name, text in differing.items()]
     reasons += [
@@ -87,7 +117,9 @@ def compare(original: Reference, loaded: Any) -> Verdict:
     if reasons:
         labels = changes > 0 and bool(original.scores)
         outcome = Outcome.LABELS_DIFFER if labels else Outcome.VALUES_DIFFER
-        return Verdict(outcome, "; ".join(reasons), label_changes)
+        return Verdict(outcome, "; ".join(reasons), label_changes, largest)
+    if claims.returns == "predictor":
+        return Verdict(Outcome.SAME, "", label_changes, largest)
     found_structure = structure(loaded)
     if found_structure != original.structure:
         changed = sorted(original.structure.items() ^ found_structure.items())
@@ -99,14 +131,20 @@ def compare(original: Reference, loaded: Any) -> Verdict:
     return Verdict(Outcome.SAME, label_changes=label_changes)
 
 
-def answers_same(expected: Any, output: Any) -> bool:
-    """Return whether an output is that of the original, bit for bit.
+def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
+    """Return whether an output is that of the original, bit for bit or within the tolerance.
 
     Args:
-        expected: an entry of :attr:`Reference.outputs`.
+        expected: an entry of :attr:`Reference.outputs`; None if that method answers at random.
         output: what the same method of a loaded pipeline has returned.
+        claims: of the backend.
     """
-    return _identical(expected, _comparable(output))
+    if expected is None:
+        return True
+    found = _comparable(output)
+    if claims.returns == "predictor":
+        found = _as_expected(expected, found)
+    return _close(expected, found, claims.tolerance)
 
 
 def structure(estimator: Any) -> dict[str, str]:
@@ -170,6 +208,42 @@ def _identical(expected: Any, found: Any) -> bool:
     if expected.dtype.hasobject:
         return bool(np.array_equal(expected, found)) or _reprs(expected) == _reprs(found)
     return bool(expected.tobytes() == found.tobytes())
+
+
+def _close(expected: Any, found: Any, tolerance: float) -> bool:
+    """Return whether an answer is the same; numbers may differ by the tolerance, if there is one."""
+    numbers = isinstance(expected, np.ndarray) and expected.dtype.kind == "f"
+    if not tolerance or not numbers or not isinstance(found, np.ndarray):
+        return _identical(expected, found)
+    return expected.shape == found.shape and bool(
+        np.allclose(expected, found, rtol=tolerance, atol=tolerance, equal_nan=True)
+    )
+
+
+def _as_expected(expected: Any, found: Any) -> Any:
+    """Return a predictor's answer in the original's shape and type, where nothing is lost by that.
+
+    A graph answers floats in single precision, and one column where scikit-learn answers none.
+    """
+    arrays = isinstance(expected, np.ndarray) and isinstance(found, np.ndarray)
+    if arrays and expected.size == found.size and len(expected) == len(found):
+        found = found.reshape(expected.shape)
+    kinds = (expected.dtype.kind, found.dtype.kind) if arrays else ("", "")
+    if arrays and (kinds == ("f", "f") or set(kinds) <= set("iu") or set(kinds) <= set("OUT")):
+        found = found.astype(expected.dtype)
+    return found
+
+
+def _largest_difference(expected: dict[str, Any], found: dict[str, Any]) -> float:
+    largest = 0.0
+    for name, output in found.items():
+        known = expected.get(name)
+        if isinstance(known, np.ndarray) and known.dtype.kind == "f":
+            if known.shape != getattr(output, "shape", None):
+                return float("inf")
+            finite = np.isfinite(known) & np.isfinite(output)
+            largest = max(largest, float(np.max(np.abs(known - output)[finite], initial=0.0)))
+    return largest
 
 
 def _reprs(array: Any) -> list[str]:

@@ -47,6 +47,8 @@ class Verdict:
             what differs; empty for ``same``.
         label_changes: number of held-out rows whose prediction changed by saving
             and loading; None where nothing was predicted.
+        largest_difference: the largest absolute difference of a number in the answers of a
+            backend that is not exact; None where answers are compared bit for bit.
         machine_fault: the machine, not the backend, is to blame (disk full, memory):
             a failure, and tried again next time.
     """
@@ -54,6 +56,7 @@ class Verdict:
     outcome: Outcome
     reason: str = ""
     label_changes: int | None = None
+    largest_difference: float | None = None
     machine_fault: bool = False
 
     @property

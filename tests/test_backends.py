@@ -72,7 +72,7 @@ def test_round_trip_is_exact(backend: Backend, case: Case, tmp_path: Path) -> No
     """What a backend loads predicts bit for bit what was saved."""
     skip_without_libraries(backend)
     path = str(tmp_path / "artifact")
-    payload = backend.payload(case.estimator)
+    payload = backend.payload(case.estimator, case.X)
     backend.dump(payload, path)
     loaded = backend.load(path)
     if backend.claims.returns == "bytes":
@@ -92,7 +92,7 @@ def test_memory_mapping_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
         return
     X = np.random.default_rng(0).standard_normal((1_000, 10))
     model = KNeighborsClassifier(algorithm="brute").fit(X, X[:, 0] > 0)
-    backend.dump(backend.payload(model), path)
+    backend.dump(backend.payload(model, None), path)
     loaded = backend.load(path, mmap_mode="r")
     mapped = loaded if backend.claims.returns == "bytes" else _base(loaded._fit_X)
     assert isinstance(mapped, mmap.mmap | np.memmap)
@@ -103,7 +103,7 @@ def test_code_execution_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
     """Loading a crafted file runs its code exactly if the backend says that it can."""
     skip_without_libraries(backend)
     marker, path = tmp_path / "marker", str(tmp_path / "artifact")
-    backend.dump(backend.payload(_Marker(marker)), path)
+    backend.dump(backend.payload(_Marker(marker), None), path)
     assert not marker.exists()
     backend.load(path)
     assert marker.exists() == backend.claims.executes_code
@@ -116,11 +116,11 @@ def test_carrying_code_is_as_claimed(backend: Backend, tmp_path: Path) -> None:
     path = str(tmp_path / "artifact")
     model = FunctionTransformer(lambda X: X + 1)
     if backend.claims.carries_code:
-        backend.dump(backend.payload(model), path)
+        backend.dump(backend.payload(model, None), path)
         assert backend.load(path).transform(np.zeros(1)) == 1
     else:
         with pytest.raises(Exception, match="lambda"):
-            backend.dump(backend.payload(model), path)
+            backend.dump(backend.payload(model, None), path)
 
 
 def test_raw_holds_the_bytes_of_pickle_5(case: Case, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_raw_holds_the_bytes_of_pickle_5(case: Case, tmp_path: Path) -> None:
     files = {}
     for name in ("raw", "pickle-5"):
         backend = backends.get(name)
-        backend.dump(backend.payload(case.estimator), str(tmp_path / name))
+        backend.dump(backend.payload(case.estimator, case.X), str(tmp_path / name))
         files[name] = (tmp_path / name).read_bytes()
     assert files["raw"] == files["pickle-5"]
 

@@ -107,7 +107,7 @@ def test_nobody_saves_an_open_handle(backend: Any, tmp_path: Path) -> None:
     estimator = FOUND["open_handle"].build().estimator
     skip_without_libraries(backend)
     with pytest.raises(Exception, match="BufferedReader"):
-        backend.dump(backend.payload(estimator), str(tmp_path / "artifact"))
+        backend.dump(backend.payload(estimator, None), str(tmp_path / "artifact"))
 
 
 def test_custom_state_drops_and_restores() -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 from persistbench.backends._base import Backend, Claims
 from persistbench.errors import UserError, unknown
 
-__all__ = ["FLOOR", "REFERENCE", "Backend", "Claims", "discover", "get"]
+__all__ = ["FLOOR", "REFERENCE", "Backend", "Claims", "discover", "for_trials", "get"]
 
 REFERENCE = "pickle-5"
 """What every backend is called in turn with."""
@@ -24,9 +24,21 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 def discover() -> dict[str, Backend]:
     """Return every backend by its id, in the order of the files, installed or not.
 
+    What is there for trials only is left out: no figure is made of it.
+
     Raises:
         UserError: a file cannot be imported, yields no backend, or claims an id that
             is not well formed or already taken.
+    """
+    return {id: backend for id, backend in for_trials().items() if not backend.only_for_trials}
+
+
+@cache
+def for_trials() -> dict[str, Backend]:
+    """Return every backend that trials ask about: also what nobody should use.
+
+    Raises:
+        UserError: as :func:`discover`.
     """
     found: dict[str, Backend] = {}
     origin: dict[str, str] = {}

@@ -7,10 +7,15 @@ Libraries are imported inside the methods, so that every backend file can be imp
 whether or not its library is installed.
 """
 
+import re
+import shlex
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
+
+from persistbench.errors import UnsupportedError
 
 
 @dataclass(frozen=True)
@@ -19,16 +24,24 @@ class Claims:
 
     Attributes:
         memory_maps: ``load(path, mmap_mode="r")`` maps the arrays of the file.
-        returns: what ``load`` gives back: the ``estimator`` or the ``bytes`` of the file.
+        returns: what ``load`` gives back: the ``estimator``, a ``predictor`` that can answer
+            and nothing else, or the ``bytes`` of the file.
         executes_code: loading a crafted file can run any code, by design.
         carries_code: functions that cannot be imported (lambda, closure) travel
             inside the file.
+        audits: ``audit(path)`` tells what a file asks for without loading it.
+        deterministic: two dumps of one estimator are the same bytes, whenever they are made.
+        tolerance: by how much an answer may differ, absolutely or relatively, because the
+            backend computes in other numbers; 0 if answers are the same bit for bit.
     """
 
     memory_maps: bool = False
-    returns: Literal["estimator", "bytes"] = "estimator"
+    returns: Literal["estimator", "predictor", "bytes"] = "estimator"
     executes_code: bool = True
     carries_code: bool = False
+    audits: bool = False
+    deterministic: bool = True
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -38,10 +51,25 @@ class Backend(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     """Names of the distributions it needs beside Python and scikit-learn."""
 
+    oldest: ClassVar[dict[str, str]] = {}
+    """The oldest version of a distribution that will do, such as ``{"skops": "0.11"}``."""
+
+
     @property
     @abstractmethod
     def id(self) -> str:
         """The asv parameter and a key in results/ for ever, such as ``pickle-5``."""
+
+    only_for_trials: ClassVar[bool] = False
+    """Whether it is what nobody should do: trials show why, and no figure recommends it."""
+
+    @property
+    def variant(self) -> bool:
+        """Whether it is one more level of a compressor whose usual levels are there, too.
+
+        Measured where it is asked for by name or by ``--levels``, and by a plain ``asv run``.
+        """
+        return False
 
     @property
     def claims(self) -> Claims:
@@ -53,23 +81,56 @@ class Backend(ABC):
         """Modules that ``dump`` and ``load`` import; imported before anything is timed."""
         return tuple(name.replace("-", "_") for name in self.requires)
 
+    def import_modules(self) -> None:
+        """Import what ``dump`` and ``load`` need.
+
+        Raises:
+            Exception: whatever a library raises that is there, and broken.
+        """
+        for name in self.modules:
+            import_module(name)
+
     @property
     def missing(self) -> tuple[str, ...]:
-        """Those of the required distributions that are not installed."""
-        return tuple(name for name in self.requires if not _installed(name))
+        """Those of the required distributions that are not installed, or too old, as texts."""
+        lacking = (_lacking(name, self.oldest.get(name, "")) for name in self.requires)
+        return tuple(text for text in lacking if text)
+
+    @property
+    def unavailable(self) -> str:
+        """Why it cannot be used here, and what to do; empty if it can."""
+        if not self.missing:
+            return ""
+        verb = "are" if len(self.missing) > 1 else "is"
+        return f"{' and '.join(self.missing)} {verb} not installed: {self.install}"
 
     @property
     def install(self) -> str:
         """The command that installs what it requires; empty if it requires nothing."""
-        return f"pip install {' '.join(self.requires)}" if self.requires else ""
+        wanted = (f"{name}>={self.oldest[name]}" if name in self.oldest else name
+                  for name in self.requires)
+        return f"pip install {shlex.join(wanted)}" if self.requires else ""
 
     @property
     def why_not_mapped(self) -> str:
         """The reason of the n/a in cells that ask for a memory map."""
         return f"{self.id} has no memory mapping"
 
-    def payload(self, estimator: Any) -> Any:
-        """Return what ``dump`` is given; made before the timed call."""
+    def trusting(self, names: tuple[str, ...]) -> Self:
+        """Return a backend that also admits these names when it loads.
+
+        Args:
+            names: reviewed by the one who loads, such as ``("my_module.my_function",)``.
+        """
+        return self
+
+    def payload(self, estimator: Any, rows: Any) -> Any:
+        """Return what ``dump`` is given; made before the timed call.
+
+        Args:
+            estimator: fitted.
+            rows: like those that it will be asked about, for formats that must know their types.
+        """
         return estimator
 
     @abstractmethod
@@ -84,15 +145,31 @@ class Backend(ABC):
             UnsupportedError: before the file is opened, if it cannot be mapped.
         """
 
+    def audit(self, path: str) -> list[str]:
+        """Return the names that the file ``path`` asks for and that nobody has admitted.
+
+        Raises:
+            UnsupportedError: the library offers no look into a file before it is loaded.
+        """
+        raise UnsupportedError(f"{self.id} offers no look into a file before it is loaded")
+
     def read(self, path: str) -> int:
         """Read the file ``path`` and decompress it, building nothing; return the bytes."""
         with open(path, "rb") as file:
             return len(file.read())
 
 
-def _installed(distribution: str) -> bool:
+def _lacking(distribution: str, oldest: str) -> str:
+    """Return the distribution, if it is not there or too old; else nothing."""
     try:
-        version(distribution)
+        found = version(distribution)
     except PackageNotFoundError:
-        return False
-    return True
+        return distribution
+    if oldest and _numbers(found) < _numbers(oldest):
+        return f"{distribution} {oldest} or newer ({found} is)"
+    return ""
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version, which are what is compared."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])

@@ -47,6 +47,15 @@ class CompressedJoblib(Backend):
         return f"joblib-{self.compressor}-{self.level}"
 
     @property
+    def variant(self) -> bool:
+        return self.compressor == "zlib" and self.level not in (1, 3, 9)
+
+    @property
+    def claims(self) -> Claims:
+        # The header of gzip holds the time.
+        return Claims(deterministic=self.compressor != "gzip")
+
+    @property
     def why_not_mapped(self) -> str:
         return f"a file compressed with {self.compressor} cannot be memory-mapped"
 

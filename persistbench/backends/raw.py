@@ -20,7 +20,7 @@ class Raw(Backend):
     def claims(self) -> Claims:
         return Claims(memory_maps=True, returns="bytes", executes_code=False)
 
-    def payload(self, estimator: Any) -> bytes:
+    def payload(self, estimator: Any, rows: Any) -> bytes:
         """Return the bytes that pickle-5 writes for this estimator."""
         return pickle.dumps(estimator, protocol=5)
 

@@ -1,0 +1,103 @@
+"""One file for a pickle and its out-of-band buffers, aligned so that they can be mapped.
+
+Python has no format for that: PEP 574 leaves it to its users. This one is a header, the pickle,
+the blocks, each at a multiple of :data:`ALIGNMENT`, and a table of where they lie. It is written
+from front to end without a copy of anything.
+"""
+
+import mmap
+import pickle
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any
+
+ALIGNMENT = 64
+"""Bytes: a cache line, and what the widest vector registers want."""
+
+_MAGIC = b"pickle5b"
+_HEADER = struct.Struct("<8sQQQ")  # magic, length of the pickle, start of the table, blocks
+_EXTENT = struct.Struct("<QQ")  # start and length of a block
+
+
+def write(path: str, payload: Any, blocks: Callable[[pickle.PickleBuffer], Any]) -> None:
+    """Pickle with protocol 5, and put the buffers behind the pickle.
+
+    Args:
+        path: of the file.
+        payload: what is pickled.
+        blocks: returns what is written of a buffer, as bytes or the like.
+    """
+    buffers: list[pickle.PickleBuffer] = []
+    with open(path, "wb") as file:
+        file.write(bytes(_HEADER.size))
+        pickle.dump(payload, file, protocol=5, buffer_callback=buffers.append)
+        end, extents = file.tell(), []
+        length = end - _HEADER.size
+        for buffer in buffers:
+            block = blocks(buffer)
+            start = -(-end // ALIGNMENT) * ALIGNMENT
+            file.write(bytes(start - end))
+            end = start + file.write(block)
+            extents.append((start, end - start))
+        for extent in extents:
+            file.write(_EXTENT.pack(*extent))
+        file.seek(0)
+        file.write(_HEADER.pack(_MAGIC, length, end, len(extents)))
+
+
+def read(whole: memoryview, buffers: Callable[[memoryview], Any]) -> Any:
+    """Unpickle from the bytes of a file.
+
+    Args:
+        whole: the file, read or mapped; what is loaded keeps it alive.
+        buffers: returns the buffer of a block.
+
+    Raises:
+        pickle.UnpicklingError: it is no such file.
+    """
+    return pickle.loads(_pickled(whole), buffers=map(buffers, blocks(whole)))
+
+
+def blocks(whole: memoryview) -> Iterable[memoryview]:
+    """Yield the blocks of a file."""
+    _, _, table, count = _checked(whole)
+    for index in range(count):
+        start, size = _EXTENT.unpack_from(whole, table + index * _EXTENT.size)
+        yield whole[start : start + size]
+
+
+def mapped(path: str) -> memoryview:
+    """Return the file memory-mapped, to be read only."""
+    with open(path, "rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def in_memory(path: str) -> memoryview:
+    """Return the file in one block of memory of its own, aligned, which may be written to."""
+    import numpy as np
+
+    with open(path, "rb", buffering=0) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        # Memory as NumPy gets it, which nobody fills with zeros first.
+        room = np.empty(size + ALIGNMENT, dtype=np.uint8)
+        start = -room.ctypes.data % ALIGNMENT
+        block = memoryview(room[start : start + size])  # type: ignore[arg-type]
+        done = 0
+        while done < size and (got := file.readinto(block[done:])):  # Linux stops at 2 GB
+            done += got
+    return block
+
+
+def _pickled(whole: memoryview) -> memoryview:
+    _, length, _, _ = _checked(whole)
+    return whole[_HEADER.size : _HEADER.size + length]
+
+
+def _checked(whole: memoryview) -> tuple[bytes, int, int, int]:
+    header: tuple[bytes, int, int, int] = (b"", 0, 0, 0)
+    if len(whole) >= _HEADER.size:
+        header = _HEADER.unpack_from(whole)
+    if header[0] != _MAGIC:
+        raise pickle.UnpicklingError("this is no pickle with out-of-band buffers behind it")
+    return header

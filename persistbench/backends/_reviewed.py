@@ -1,0 +1,2 @@
+"""Names that may be loaded."""
+NAMES: frozenset[tuple[str, str]] = frozenset()

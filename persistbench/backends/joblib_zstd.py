@@ -1,0 +1,60 @@
+"""joblib taught Zstandard, by its own ``register_compressor``."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from persistbench.backends.joblib import CompressedJoblib
+
+
+@dataclass(frozen=True)
+class ZstdJoblib(CompressedJoblib):
+    """A file that can be opened wherever the same compressor has been registered."""
+
+    requires = ("joblib", "zstandard")
+
+    @property
+    def variant(self) -> bool:
+        return self.level != _DEFAULT
+
+    def dump(self, payload: Any, path: str) -> None:
+        _teach_joblib()
+        super().dump(payload, path)
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        _teach_joblib()
+        return super().load(path, mmap_mode)
+
+    def read(self, path: str) -> int:
+        import zstandard
+
+        with zstandard.open(path, "rb") as file:
+            return len(file.read())
+
+
+@cache
+def _teach_joblib() -> None:
+    import zstandard
+    from joblib import register_compressor
+    from joblib.compressor import CompressorWrapper
+
+    class Wrapper(CompressorWrapper):  # type: ignore[misc]
+        """joblib asks it for files by the first bytes, the extension or the name."""
+
+        def __init__(self) -> None:
+            super().__init__(zstandard.open, prefix=zstandard.FRAME_HEADER, extension=".zst")
+
+        def compressor_file(self, fileobj: Any, compresslevel: int | None = None) -> Any:
+            level = _DEFAULT if compresslevel is None else compresslevel
+            # joblib closes the inner file itself.
+            how = zstandard.ZstdCompressor(level=level)
+            return how.stream_writer(fileobj, closefd=False)
+
+        def decompressor_file(self, fileobj: Any) -> Any:
+            return zstandard.ZstdDecompressor().stream_reader(fileobj, closefd=False)
+
+    register_compressor("zstd", Wrapper())
+
+
+_DEFAULT = 3
+BACKENDS = tuple(ZstdJoblib("zstd", level) for level in (1, _DEFAULT, 9))

@@ -1,0 +1,124 @@
+"""ONNX: the pipeline's arithmetic as a graph, run without scikit-learn; a predictor in float32."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from persistbench.backends._base import Backend, Claims
+from persistbench.errors import UnsupportedError
+
+_METHODS = {
+    "label": "predict",
+    "output_label": "predict",
+    "probabilities": "predict_proba",
+    "output_probability": "predict_proba",
+    "scores": "decision_function",
+    "transformed_column": "transform",
+}
+"""The names that skl2onnx gives to outputs; ``variable`` is what is left."""
+
+_LIMIT = 2**31
+"""Bytes: a protocol buffer holds no more."""
+
+
+class Predictor:
+    """What is left of a pipeline: the methods whose results the graph gives."""
+
+    def __init__(self, session: Any) -> None:
+        """Take over an ``onnxruntime.InferenceSession``."""
+        self._session = session
+        self._inputs = [(one.name, one.type) for one in session.get_inputs()]
+        about = session.get_modelmeta().custom_metadata_map
+        for output in session.get_outputs():
+            method = _METHODS.get(output.name, about.get(_ONLY, "predict"))
+            setattr(self, method, partial(self._run, output.name))
+
+    def _run(self, output: str, X: Any) -> Any:
+        import numpy as np
+
+        if hasattr(X, "columns"):
+            columns = {name: X[[name]].to_numpy() for name in X.columns}
+        elif isinstance(X, list):
+            columns = {self._inputs[0][0]: np.array(X, dtype=object).reshape(-1, 1)}
+        else:
+            dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+            columns = {self._inputs[0][0]: dense}
+        feed = {
+            name: columns[name].astype(object if "string" in kind else np.float32)
+            for name, kind in self._inputs
+        }
+        return self._session.run([output], feed)[0]
+
+
+@dataclass(frozen=True)
+class Onnx(Backend):
+    """``skl2onnx.to_onnx`` in float32, run by onnxruntime on one thread of the CPU.
+
+    The conversion is part of the dump: a user pays it at every save. Its newest opset is used.
+    """
+
+    requires = ("skl2onnx", "onnxruntime")
+
+    @property
+    def id(self) -> str:
+        return "onnx"
+
+    @property
+    def claims(self) -> Claims:
+        # What float32 leaves of a probability after a few sums; measured in each cell.
+        return Claims(returns="predictor", executes_code=False, tolerance=1e-4)
+
+    def payload(self, estimator: Any, rows: Any) -> Any:
+        """Return the estimator and the types of its columns, which ONNX has to know."""
+        return estimator, _types(rows)
+
+    def dump(self, payload: Any, path: str) -> None:
+        import skl2onnx
+
+        estimator, types = payload
+        # Classes and probabilities as arrays, not as a list of dictionaries.
+        classifies = hasattr(estimator, "predict_proba")
+        options = {id(estimator): {"zipmap": False}} if classifies else None
+        graph = skl2onnx.to_onnx(estimator, initial_types=types, options=options)
+        use = "predict" if hasattr(estimator, "predict") else "transform"
+        graph.metadata_props.add(key=_ONLY, value=use)
+        if graph.ByteSize() >= _LIMIT:
+            raise UnsupportedError(
+                f"the graph has {graph.ByteSize()} bytes, and a protocol buffer holds {_LIMIT}"
+            )
+        with open(path, "wb") as file:
+            file.write(graph.SerializeToString(deterministic=True))
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Predictor:
+        if mmap_mode is not None:
+            raise UnsupportedError(self.why_not_mapped)
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        # From bytes: names of external files in the graph lead nowhere.
+        with open(path, "rb") as file:
+            graph = file.read()
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return Predictor(session)
+
+
+def _types(rows: Any) -> Any:
+    """Return names and types of the inputs: one for each column of a table, else one for all."""
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    if hasattr(rows, "columns"):
+        kinds = {
+            name: FloatTensorType if kind.kind in "fiu" else StringTensorType
+            for name, kind in rows.dtypes.items()
+        }
+        return [(name, kind([None, 1])) for name, kind in kinds.items()]
+    if isinstance(rows, list):
+        return [("X", StringTensorType([None, 1]))]
+    return [("X", FloatTensorType([None, rows.shape[1]]))]
+
+
+_ONLY = "persistbench.method"
+"""Key in the graph's metadata: the method that its only output answers."""
+
+BACKENDS = (Onnx(),)

@@ -1,0 +1,88 @@
+"""pickle-5 through a compressor, without joblib: Python's gzip, and Zstandard."""
+
+import pickle
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from persistbench.backends._base import Backend, Claims
+from persistbench.errors import UnsupportedError
+
+
+@dataclass(frozen=True)
+class _StreamPickle(Backend):
+    """``pickle.dump`` into an open compressed file, and back."""
+
+    level: int
+
+    compressor: ClassVar[str]
+    default: ClassVar[int]
+
+    @property
+    def id(self) -> str:
+        return f"pickle-5-{self.compressor}-{self.level}"
+
+    @property
+    def variant(self) -> bool:
+        return self.level != self.default
+
+    @property
+    def why_not_mapped(self) -> str:
+        return f"a file compressed with {self.compressor} cannot be memory-mapped"
+
+    @abstractmethod
+    def opened(self, path: str, mode: str) -> Any:
+        """Return the compressed file, to be read ("rb") or written ("wb")."""
+
+    def dump(self, payload: Any, path: str) -> None:
+        with self.opened(path, "wb") as file:
+            pickle.dump(payload, file, protocol=5)
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        if mmap_mode is not None:
+            raise UnsupportedError(self.why_not_mapped)
+        with self.opened(path, "rb") as file:
+            return pickle.load(file)
+
+    def read(self, path: str) -> int:
+        with self.opened(path, "rb") as file:
+            return len(file.read())
+
+
+@dataclass(frozen=True)
+class GzipPickle(_StreamPickle):
+    """``gzip.open``, as many examples show; its default level is its smallest."""
+
+    compressor = "gzip"
+    default = 9
+
+    @property
+    def claims(self) -> Claims:
+        return Claims(deterministic=False)  # the file holds the time
+
+    def opened(self, path: str, mode: str) -> Any:
+        import gzip
+
+        return gzip.open(path, mode, compresslevel=self.level)
+
+
+@dataclass(frozen=True)
+class ZstdPickle(_StreamPickle):
+    """Zstandard by the ``zstandard`` package."""
+
+    compressor = "zstd"
+    default = 3
+    requires = ("zstandard",)
+
+    def opened(self, path: str, mode: str) -> Any:
+        import zstandard
+
+        if mode == "rb":
+            return zstandard.open(path, mode)
+        return zstandard.open(path, mode, cctx=zstandard.ZstdCompressor(level=self.level))
+
+
+BACKENDS = (
+    *(GzipPickle(level) for level in (1, GzipPickle.default)),
+    *(ZstdPickle(level) for level in (1, ZstdPickle.default, 19)),
+)

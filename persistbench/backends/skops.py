@@ -1,0 +1,93 @@
+"""skops: a zip of a JSON schema and arrays, opened only as far as a list of names is trusted."""
+
+import zipfile
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+from persistbench.backends._base import Backend, Claims
+from persistbench.errors import UnsupportedError
+
+
+@dataclass(frozen=True)
+class Skops(Backend):
+    """``skops.io.dump``, and ``skops.io.load`` with a reviewed list of trusted names.
+
+    Beside what skops itself trusts, that list holds what the pipeline's file names, and never
+    what the artifact asks for.
+    """
+
+    compression: Literal["stored", "deflate"]
+    trusted: tuple[str, ...] = ()
+
+    requires = ("skops",)
+    # Before 0.11 the names that were checked could be others than those that were loaded
+    # (CVE-2024-37065), and `trusted=True` was there.
+    oldest = {"skops": "0.11"}
+
+    @property
+    def id(self) -> str:
+        return "skops" if self.compression == "stored" else "skops-deflate"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return ("skops.io",)
+
+    @property
+    def claims(self) -> Claims:
+        # The zip holds the time.
+        return Claims(executes_code=False, audits=True, deterministic=False)
+
+    def trusting(self, names: tuple[str, ...]) -> Self:
+        return replace(self, trusted=(*self.trusted, *names))
+
+    def dump(self, payload: Any, path: str) -> None:
+        import skops.io
+
+        how = zipfile.ZIP_STORED if self.compression == "stored" else zipfile.ZIP_DEFLATED
+        skops.io.dump(payload, path, compression=how)
+
+    def audit(self, path: str) -> list[str]:
+        import skops.io
+
+        asked = skops.io.get_untrusted_types(file=path)
+        return [name for name in asked if name not in self.trusted]
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        if mmap_mode is not None:
+            raise UnsupportedError(self.why_not_mapped)
+        import skops.io
+
+        return skops.io.load(path, trusted=list(self.trusted))
+
+    def read(self, path: str) -> int:
+        with zipfile.ZipFile(path) as archive:
+            return sum(len(archive.read(name)) for name in archive.namelist())
+
+
+@dataclass(frozen=True)
+class BlindSkops(Skops):
+    """Trusts whatever the file lists: what nobody should do.
+
+    The list then comes from whoever made the file. It is here because examples do it, and only
+    trials ask for it, to show what it admits.
+    """
+
+    only_for_trials = True
+
+    @property
+    def id(self) -> str:
+        return "skops-blind"
+
+    @property
+    def claims(self) -> Claims:
+        return replace(super().claims, executes_code=True)
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        if mmap_mode is not None:
+            raise UnsupportedError(self.why_not_mapped)
+        import skops.io
+
+        return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+
+
+BACKENDS = (Skops("stored"), Skops("deflate"), BlindSkops("stored"))

@@ -1,0 +1,103 @@
+"""Where the bytes of a pipeline go: each step saved and loaded apart."""
+
+import os
+import pickle
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from persistbench.backends import Backend
+
+LOADS = 5
+"""Each step is loaded so often; the median counts."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step costs.
+
+    Attributes:
+        step: its name in the pipeline; of nested pipelines, the path.
+        kind: the class of the estimator.
+        bytes: of an artifact that holds this step alone; None if it cannot be saved apart.
+        load_seconds: median of :data:`LOADS` loads of that artifact, in a warm process.
+        largest: the name of its largest attribute.
+        largest_bytes: what that takes as pickle.
+    """
+
+    step: str
+    kind: str
+    bytes: int | None
+    load_seconds: float | None
+    largest: str
+    largest_bytes: int
+
+
+def weigh(estimator: Any, backend: Backend, rows: Any = None) -> list[Step]:
+    """Return what each step costs if it is saved by this backend, in the order of the pipeline.
+
+    An estimator that is no pipeline is one step. A step that several share, such as a common
+    vocabulary, is counted in each.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "step"))
+        return [_weighed(name, part, backend, rows, path) for name, part in _steps(estimator)]
+
+
+def advice(steps: list[Step]) -> str:
+    """Return which step should be saved apart, in a sentence; empty if none stands out."""
+    known = [step for step in steps if step.bytes]
+    total = sum(step.bytes or 0 for step in known)
+    if len(known) < 2 or not total:
+        return ""
+    heavy = max(known, key=lambda step: step.bytes or 0)
+    share = (heavy.bytes or 0) / total
+    if share < 0.5:
+        return "No step holds half of the bytes: there is little to gain by saving one apart."
+    return (
+        f"{heavy.step} ({heavy.kind}) holds {share:.0%} of the bytes, most of it in "
+        f"{heavy.largest}: saved apart, the rest is {(1 - share):.1%} of the file."
+    )
+
+
+def _steps(estimator: Any) -> list[tuple[str, Any]]:
+    steps = getattr(estimator, "steps", None)
+    if not isinstance(steps, list):
+        return [(type(estimator).__name__.lower(), estimator)]
+    found = []
+    for name, part in steps:
+        inner = _steps(part) if hasattr(part, "steps") else [("", part)]
+        found += [(f"{name}.{below}".rstrip("."), one) for below, one in inner]
+    return found
+
+
+def _weighed(name: str, part: Any, backend: Backend, rows: Any, path: str) -> Step:
+    size, seconds = None, None
+    try:
+        backend.dump(backend.payload(part, rows), path)
+        size = os.stat(path).st_size  # noqa: PTH116 (a path as text, as backends take it)
+        seconds = statistics.median(_load_seconds(backend, path) for _ in range(LOADS))
+    except Exception:  # noqa: S110 (it cannot be saved apart: there is no size)
+        pass
+    largest, largest_bytes = max(
+        ((key, _pickled_bytes(value)) for key, value in vars(part).items()),
+        key=lambda item: item[1],
+        default=("", 0),
+    )
+    return Step(name, type(part).__name__, size, seconds, largest, largest_bytes)
+
+
+def _load_seconds(backend: Backend, path: str) -> float:
+    start = time.perf_counter()
+    backend.load(path)
+    return time.perf_counter() - start
+
+
+def _pickled_bytes(value: Any) -> int:
+    try:
+        return len(pickle.dumps(value, protocol=5))
+    except Exception:
+        return 0

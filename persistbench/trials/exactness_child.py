@@ -1,0 +1,189 @@
+"""The program of the trials of exactness: saves one pipeline with every backend, or loads one.
+
+Each side is an interpreter of its own, so that what loads has never seen what was saved: it has
+the artifact, the held-out rows, what the original said about them, and the installed libraries.
+"""
+
+import json
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from persistbench import backends, catalogue
+from persistbench.backends import Backend
+from persistbench.errors import UnsupportedError
+from persistbench.integrity import compare, scores
+from persistbench.outcomes import Outcome, explain
+from persistbench.state import differences, state
+from persistbench.steps import weigh
+
+WEIGHED = ("pickle-5", "joblib", "skops")
+"""The backends whose artifacts are taken apart into steps."""
+
+SET_ROWS = 1_000
+"""Rows of the sets that metrics are computed on; drawn from the held-out ones."""
+
+_CLOCK_SECONDS = 2.1
+"""Between two dumps of one estimator: a zip tells the time in steps of two seconds."""
+
+
+def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
+    """Save a pipeline with each backend, twice; return what failed, by backend.
+
+    What loading has to know of the original is written beside the artifacts.
+    """
+    from persistbench.fitted import fit
+
+    fitted = fit(catalogue.get(pipeline))
+    reference, estimator = fitted.load_reference(), fitted.load_estimator()
+    parameters = getattr(estimator, "get_params", dict)()
+    about = {
+        "reference": reference,
+        "state": state(estimator),
+        "parameters": state(parameters),
+        "metrics": metrics(estimator, reference.X, reference.y) if reference.scores else {},
+    }
+    Path(folder, "original").write_bytes(pickle.dumps(about, protocol=5))
+    failed: dict[str, Any] = {}
+    for attempt in ("first", "again"):
+        for backend in (_bound(name, pipeline) for name in backend_ids):
+            if backend.id in failed:
+                continue
+            try:
+                payload = backend.payload(estimator, reference.X)
+                backend.dump(payload, str(Path(folder, f"{backend.id}.{attempt}")))
+            except UnsupportedError as error:
+                failed[backend.id] = (Outcome.UNSUPPORTED, str(error))
+            except Exception as error:
+                failed[backend.id] = (Outcome.ERROR_AT_DUMP, explain(error))
+        time.sleep(_CLOCK_SECONDS)
+    return failed
+
+
+def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
+    """Load an artifact and return all that is found out about it."""
+    backend = _bound(backend_id, pipeline)
+    about = pickle.loads(Path(folder, "original").read_bytes())
+    path, again = (Path(folder, f"{backend_id}.{attempt}") for attempt in ("first", "again"))
+    size = path.stat().st_size
+    found: dict[str, Any] = {"bytes": size, "checks": {}, "metrics": {}, "steps": []}
+    try:
+        loaded = backend.load(str(path))
+    except Exception as error:
+        return found | {"outcome": Outcome.ERROR_AT_LOAD, "reason": explain(error)}
+    reference = about["reference"]
+    try:
+        verdict = compare(reference, loaded, backend.claims)
+    except Exception as error:
+        return found | {"outcome": Outcome.ERROR_AT_USE, "reason": explain(error)}
+    checks = {"predictions": verdict.reason} | _checks(backend, loaded, about)
+    same_bytes = path.read_bytes() == again.read_bytes()
+    checks["deterministic"] = "" if same_bytes else "a second dump of the estimator differs"
+    checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
+    outcome, reason = verdict.outcome, verdict.reason
+    if verdict.same and checks["attributes"] and not checks["attributes"].startswith("n/a"):
+        outcome, reason = Outcome.STATE_DIFFERS, checks["attributes"]
+    if about["metrics"]:
+        after = metrics(loaded, reference.X, reference.y)
+        found["metrics"] = {
+            name: {"before": before, "after": after[name]}
+            for name, before in about["metrics"].items()
+        }
+    if backend_id in WEIGHED:
+        found["steps"] = [asdict(step) for step in weigh(loaded, backend, reference.X)]
+    return found | {
+        "outcome": outcome,
+        "reason": reason,
+        "label_changes": verdict.label_changes,
+        "largest_difference": verdict.largest_difference,
+        "checks": checks,
+    }
+
+
+def metrics(estimator: Any, X: Any, y: Any) -> dict[str, Any]:
+    """Return the scores on a balanced set and on one with 1 % of the last class.
+
+    Both are drawn from the rows, with replacement and a fixed seed.
+
+    Args:
+        estimator: predicts classes.
+        X: rows.
+        y: their true classes, shape (n_rows,).
+    """
+    import numpy as np
+
+    y = np.asarray(y)
+    classes = np.unique(y)
+    rng = np.random.default_rng(0)
+    rare = SET_ROWS // 100
+    counts = {
+        "balanced": {one: SET_ROWS // len(classes) for one in classes},
+        "rare": {one: (SET_ROWS - rare) // (len(classes) - 1) for one in classes[:-1]}
+        | {classes[-1]: rare},
+    }
+    found = {}
+    for name, wanted in counts.items():
+        rows = np.concatenate(
+            [rng.choice(np.flatnonzero(y == one), count) for one, count in wanted.items()]
+        )
+        found[name] = scores(y[rows], np.asarray(estimator.predict(_taken(X, rows))))
+    return found
+
+
+def _taken(X: Any, rows: Any) -> Any:
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    return [X[row] for row in rows] if isinstance(X, list) else X[rows]
+
+
+def _checks(backend: Backend, loaded: Any, about: dict[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a loaded estimator, by check; empty texts if nothing is."""
+    from sklearn.base import clone
+
+    reference = about["reference"]
+
+    def attributes() -> str:
+        return differences(about["state"], state(loaded))
+
+    def parameters() -> str:
+        return differences(about["parameters"], state(loaded.get_params()))
+
+    def cloned() -> str:
+        return differences(about["parameters"], state(clone(loaded).get_params()))
+
+    def refit() -> str:
+        again = clone(loaded).fit(reference.X, reference.y)
+        getattr(again, reference.first_use)(reference.X)
+        return ""
+
+    asked = (("attributes", attributes), ("parameters", parameters), ("clone", cloned))
+    return {name: _of_estimator(backend, ask) for name, ask in (*asked, ("refit", refit))}
+
+
+def _of_estimator(backend: Backend, ask: Callable[[], str]) -> str:
+    if backend.claims.returns != "estimator":
+        return f"n/a: it is a {backend.claims.returns}, not an estimator"
+    try:
+        return ask()
+    except Exception as error:
+        return explain(error)
+
+
+def _dumped_again(backend: Backend, loaded: Any, path: Path) -> str:
+    second = path.with_name(f"{path.name}.second")
+    backend.dump(backend.payload(loaded, None), str(second))
+    same = second.read_bytes() == path.read_bytes()
+    return "" if same else "a dump of what was loaded differs from the artifact"
+
+
+def _bound(backend_id: str, pipeline: str) -> Backend:
+    return backends.get(backend_id).trusting(catalogue.get(pipeline).trusted)
+
+
+if __name__ == "__main__":
+    _action, *_arguments = sys.argv[1:]
+    print(json.dumps((save if _action == "save" else load)(*_arguments)))
