@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import gc
-import importlib
 import json
 import os
 import sys
@@ -28,9 +27,9 @@ def _preload():
     """Import what the cells need: asv's fork server does so once for all of them."""
     catalogue.preload()
     store.environment()
-    for module in {name for backend in backends.discover().values() for name in backend.modules}:
+    for backend in backends.discover().values():
         with contextlib.suppress(Exception):  # its cells say "not-installed"
-            importlib.import_module(module)
+            backend.import_modules()
     # A full collection in a forked process copies every page of what was imported before the
     # fork: 80 ms at one call in ten, which no user pays. So the collector leaves these objects
     # alone; whatever a call or a pipeline allocates is collected as in any process. (A user's
@@ -160,6 +159,7 @@ class Grid:
     def take(self, cell):
         """Become the one that measures this cell."""
         self.backend = cell.backend
+        self.backend.import_modules()
         self.prepare(cell)
         method = getattr(self, self.method)
         self.call = partial(method, cell.pipeline.name, cell.backend.id)

@@ -1,8 +1,8 @@
 """What does a fresh process pay before its first prediction, and where?
 
-The backends of one library import the same, and so share three processes for each pipeline: each
-starts and imports, and is then copied for every load with its first predict. The first stage that
-is asked starts them, the others take its answers from the folder of the run.
+All backends of a pipeline share three processes: each starts and imports what all need, and is
+then copied for every backend, which imports what is its own, loads and predicts once. The first
+stage that is asked starts them, the others take its answers from the folder of the run.
 """
 
 import os
@@ -10,6 +10,7 @@ import os
 from benchmarks._elsewhere import Elsewhere
 from benchmarks._grid import once_in_a_run
 from persistbench import backends, fresh
+from persistbench.backends import REFERENCE
 from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError
 
@@ -25,34 +26,35 @@ class _Fresh(Elsewhere):
         if cell.backend.claims.returns == "bytes":
             raise UnsupportedError(f"{cell.backend.id} holds bytes, which predict nothing")
         measured = _measured(cell)
-        self.modules, self.processes = measured["modules"], measured[cell.backend.id]
+        self.modules, self.processes = measured["modules"], measured["processes"]
         self.samples = [sum(one[stage] for stage in self.stages) for one in self.processes]
 
 
 def _measured(cell):
     """Return what is known of this cell, and of others that were found to be right before."""
-    library = type(cell.backend).__module__
-    name = f"fresh-{cell.pipeline.key}-{library}"
-    others = (Cell(cell.pipeline, backend) for backend in backends.discover().values())
-    alike = [
-        other
-        for other in others
-        if type(other.backend).__module__ == library and other.known_to_be_right
-    ]
+    # A predictor needs no scikit-learn: it shares no imports with what returns an estimator.
+    kind = cell.backend.claims.returns
+    name = f"fresh-{cell.pipeline.key}-{kind}"
+    others = (
+        Cell(cell.pipeline, backend)
+        for backend in backends.discover().values()
+        if backend.claims.returns == kind and not backend.variant
+    )
+    alike = [other for other in others if other.known_to_be_right]
+    alike.sort(key=lambda other: other.backend.id != REFERENCE)  # which has no library of its own
     found = once_in_a_run(name, lambda: _of_group(alike if hasattr(os, "fork") else [cell]))
     if cell.backend.id not in found:
         found = once_in_a_run(f"{name}-{cell.backend.id}", lambda: _of_group([cell]))
-    return found
+    return found[cell.backend.id]
 
 
 def _of_group(cells):
-    imported = fresh.modules(cells[0])
+    imported = fresh.imports(cells)
     processes = [fresh.measure(cells, imported) for _ in range(PROCESSES)]
-    found = {
-        cell.backend.id: list(own)
+    return {
+        cell.backend.id: {"modules": imported.count(cell.backend.id), "processes": list(own)}
         for cell, own in zip(cells, zip(*processes, strict=True), strict=True)
     }
-    return found | {"modules": len(imported)}
 
 
 class Total(_Fresh):

@@ -19,6 +19,7 @@ def run(
     pipelines: list[str],
     backend_ids: list[str],
     every: bool,
+    levels: bool,
     new: bool,
     say: Callable[[str], None],
 ) -> int:
@@ -29,6 +30,7 @@ def run(
         pipelines: names to narrow the grid to; empty for all.
         backend_ids: likewise.
         every: all questions, and not only those of :data:`QUICK`.
+        levels: all levels of each compressor, and not only the usual ones.
         new: only pipelines and backends without any figure from this machine and environment.
         say: is called with each line for the reader.
 
@@ -55,6 +57,8 @@ def run(
         if not cells:
             say("Nothing is new: every pipeline and backend has figures of this environment.")
             return 0
+    if not (cells or levels):
+        cells = _usual()
     selection = arguments if own else [*arguments, *_selection(cells, every)]
     say(f"Machine: {name}. Artifacts: {store.folder().parent}.")
     before = cost.samples(results)
@@ -138,7 +142,7 @@ def _writable(results: Path) -> Path:
 DEAREST = 5
 """So many cells are named at the end of a run, with what their calls cost."""
 
-QUICK = ("dump", "label_changes", "load", "mmap", "size")
+QUICK = ("audit", "dump", "label_changes", "load", "mmap", "size")
 """The files of questions that are asked unless all are wanted: at most 20 minutes on 2 cores."""
 
 
@@ -152,6 +156,12 @@ def _cells(pipelines: list[str], backend_ids: list[str]) -> str:
         return ""
     # asv joins several --bench by "or"; a cell's two names have to be joined by "and".
     return _expression(pipelines, backend_ids)
+
+
+def _usual() -> str:
+    """Return the expression for the cells of all backends but further levels of a compressor."""
+    known = backends.discover()
+    return _expression([], [name for name, backend in known.items() if not backend.variant])
 
 
 def _expression(pipelines: Iterable[str], backend_ids: Iterable[str]) -> str:
@@ -175,7 +185,8 @@ def _unmeasured(results: Path, name: str, arguments: list[str]) -> str:
         and not figure.scaled
     ]
     pipelines = catalogue.discover().keys() - {figure.pipeline for figure in here}
-    backend_ids = backends.discover().keys() - {figure.backend for figure in here}
+    usual = {name for name, backend in backends.discover().items() if not backend.variant}
+    backend_ids = usual - {figure.backend for figure in here}
     parts = [_expression(sorted(pipelines), [])] if pipelines else []
     parts += [_expression([], sorted(backend_ids))] if backend_ids else []
     return "|".join(parts)

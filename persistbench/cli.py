@@ -66,6 +66,9 @@ def bench_(
     every: Annotated[
         bool, typer.Option("--all", help="Ask all questions: cold cache, memory, ..., too.")
     ] = False,
+    levels: Annotated[
+        bool, typer.Option("--levels", help="Measure all levels of each compressor.")
+    ] = False,
     new: Annotated[
         bool, typer.Option("--new", help="Only pipelines and backends without figures so far.")
     ] = False,
@@ -73,7 +76,7 @@ def bench_(
     """Run the suite and publish; other arguments go to `asv run`."""
     say = partial(print, flush=True)  # before what asv prints next
     narrowed = (pipeline or [], backend or [])
-    raise typer.Exit(bench.run(context.args, *narrowed, every, new, say))
+    raise typer.Exit(bench.run(context.args, *narrowed, every, levels, new, say))
 
 
 class Format(StrEnum):
@@ -166,6 +169,10 @@ def _backend_row(backend: Backend) -> dict[str, Any]:
         "returns": claims.returns,
         "executes_code": claims.executes_code,
         "carries_code": claims.carries_code,
+        "audits": claims.audits,
+        "deterministic": claims.deterministic,
+        "tolerance": claims.tolerance,
+        "variant": backend.variant,
     }
 
 

@@ -15,6 +15,8 @@ import subprocess  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Sequence  # noqa: E402
 from contextlib import suppress  # noqa: E402
+from dataclasses import asdict, dataclass  # noqa: E402
+from functools import partial  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
@@ -27,24 +29,47 @@ STAGES = ("interpreter", "imports", "read", "construct", "predict")
 decompressing; ``construct`` is the rest of the load; ``predict`` is of the held-out rows."""
 
 
-def modules(cell: "Cell") -> list[str]:
-    """Return what the load and the first predict of a cell import in a fresh process, in order."""
-    found: list[str] = _run([cell], None)
-    return found
+@dataclass(frozen=True)
+class Imports:
+    """What the load and the first predict of cells import in a fresh process, in order.
+
+    Attributes:
+        shared: what the first of them imports.
+        own: by backend, what it imports beyond that.
+    """
+
+    shared: list[str]
+    own: dict[str, list[str]]
+
+    def count(self, backend_id: str) -> int:
+        """Return how many modules that are, for a backend."""
+        return len(self.shared) + len(self.own[backend_id])
 
 
-def measure(cells: Sequence["Cell"], imported: list[str]) -> list[dict[str, float]]:
-    """Start a process, import, and then load and predict once for each cell.
-
-    Each cell is measured in a copy of that process, forked when the imports are done: what a
-    load finds is a process that has imported, and nothing else.
+def imports(cells: Sequence["Cell"]) -> Imports:
+    """Return what cells import.
 
     Args:
-        cells: right ones, of one pipeline and of backends that import the same.
-        imported: what is imported before the load, in this order.
+        cells: right ones, of one pipeline; all import what the first one does.
+
+    Raises:
+        ChildProcessError: it failed; the last line says how.
+    """
+    return Imports(**_run(cells, None))
+
+
+def measure(cells: Sequence["Cell"], imported: Imports) -> list[dict[str, float]]:
+    """Start a process, import what is shared, and then load and predict once for each cell.
+
+    Each cell is measured in a copy of that process, which imports what is its own: what a load
+    finds is a process that has imported, and nothing else.
+
+    Args:
+        cells: right ones, of one pipeline.
+        imported: what they import.
 
     Returns:
-        For each cell the seconds of each stage; start and imports are those of all.
+        For each cell the seconds of each stage; the start and the shared imports are those of all.
 
     Raises:
         ChildProcessError: it failed; the last line says how.
@@ -53,7 +78,7 @@ def measure(cells: Sequence["Cell"], imported: list[str]) -> list[dict[str, floa
     return found
 
 
-def _run(cells: Sequence["Cell"], imported: list[str] | None) -> Any:
+def _run(cells: Sequence["Cell"], imported: Imports | None) -> Any:
     reference = cells[0].fitted.load_reference()
     rows = Path("rows.pickle").absolute()
     rows.write_bytes(pickle.dumps(reference.X))
@@ -61,7 +86,8 @@ def _run(cells: Sequence["Cell"], imported: list[str] | None) -> Any:
         "artifacts": [(cell.backend.id, str(cell.artifact)) for cell in cells],
         "rows": str(rows),
         "use": reference.first_use,
-        "imported": imported,
+        "trusted": cells[0].pipeline.trusted,
+        "imported": imported and asdict(imported),
         "root": str(Path(__file__).parents[1]),
     }
     for cell in cells:
@@ -83,28 +109,59 @@ def _child(request: dict[str, Any], asked: float) -> Any:
     sys.path.insert(0, request["root"])
     from persistbench import backends
 
-    artifacts = [(backends.get(name), path) for name, path in request["artifacts"]]
+    trusted = tuple(request["trusted"])
+    artifacts = [
+        (backends.get(name).trusting(trusted), path) for name, path in request["artifacts"]
+    ]
     rows, use = Path(request["rows"]), request["use"]
     if request["imported"] is None:
-        known = set(sys.modules)
-        _use(*artifacts[0], rows, use)
-        return [name for name in sys.modules if name not in known]
+        return _imports(artifacts, rows, use)
+    shared, own = request["imported"]["shared"], request["imported"]["own"]
     begun = time.monotonic()
-    for name in request["imported"]:
+    _import(shared)
+    start = {"interpreter": STARTED - asked, "imports": time.monotonic() - begun}
+    return [
+        _stages(start, own[backend.id], backend, path, rows, use) for backend, path in artifacts
+    ]
+
+
+def _imports(artifacts: list[tuple[Any, str]], rows: Path, use: str) -> dict[str, Any]:
+    def new(backend: Any, path: str) -> list[str]:
+        known = set(sys.modules)
+        _use(backend, path, rows, use)
+        return [name for name in sys.modules if name not in known]
+
+    shared = _apart(lambda: new(*artifacts[0]))
+    _import(shared)
+    own = {backend.id: _apart(partial(new, backend, path)) for backend, path in artifacts}
+    return {"shared": shared, "own": own}
+
+
+def _import(names: list[str]) -> None:
+    for name in names:
         with suppress(Exception):  # some cannot be imported by their name alone
             import_module(name)
-    start = {"interpreter": STARTED - asked, "imports": time.monotonic() - begun}
-    return [start | _stages(backend, path, rows, use) for backend, path in artifacts]
 
 
-def _stages(backend: Any, path: str, rows: Path, use: str) -> dict[str, float]:
+def _stages(
+    start: dict[str, float], own: list[str], backend: Any, path: str, rows: Path, use: str
+) -> dict[str, float]:
+    def read() -> float:
+        _import(own)
+        return _seconds(lambda: backend.read(path))
+
+    def load() -> dict[str, float]:
+        imports = _seconds(lambda: _import(own))
+        return {"imports": imports} | _use(backend, path, rows, use)
+
     # Reading has a copy of its own: a load after it would find memory that is touched already.
-    read = _apart(lambda: {"read": _seconds(lambda: backend.read(path))})["read"]
-    found = _apart(lambda: _use(backend, path, rows, use))
-    load = found["load"]
+    reading: float = _apart(read)
+    found: dict[str, float] = _apart(load)
     return {
-        "read": min(read, load),
-        "construct": max(0.0, load - read),
+        "interpreter": start["interpreter"],
+        "imports": start["imports"] + found["imports"],
+        "read": min(reading, found["load"]),
+        "construct": max(0.0, found["load"] - reading),
         "predict": found["predict"],
     }
 
@@ -118,8 +175,8 @@ def _use(backend: Any, path: str, rows: Path, use: str) -> dict[str, float]:
     return {"load": done - start, "predict": time.monotonic() - done}
 
 
-def _apart(call: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """Return what is measured in a copy of this process, which is left as it was."""
+def _apart(call: Callable[[], Any]) -> Any:
+    """Return what a call in a copy of this process returns; this one is left as it was."""
     if not hasattr(os, "fork"):
         return call()
     receiving, sending = os.pipe()
@@ -135,8 +192,7 @@ def _apart(call: Callable[[], dict[str, float]]) -> dict[str, float]:
     os.waitpid(child, 0)
     if not said:
         sys.exit(1)
-    found: dict[str, float] = json.loads(said)
-    return found
+    return json.loads(said)
 
 
 def _seconds(call: Callable[[], Any]) -> float:

@@ -211,7 +211,7 @@ def _identical(expected: Any, found: Any) -> bool:
 
 
 def _close(expected: Any, found: Any, tolerance: float) -> bool:
-    """Return whether an answer is the same; numbers may differ by the tolerance, if there is one."""
+    """Return whether an answer is the same, numbers within the tolerance if there is one."""
     numbers = isinstance(expected, np.ndarray) and expected.dtype.kind == "f"
     if not tolerance or not numbers or not isinstance(found, np.ndarray):
         return _identical(expected, found)

@@ -223,9 +223,7 @@ def _warm(call: Callable[[Cell], tuple[float, int]], cell: Cell) -> tuple[float,
 
 def _dump(cell: Cell) -> tuple[float, int]:
     """Return the seconds of a dump to a new file, which is removed, and its page faults."""
-    payload = cell.backend.payload(
-        cell.fitted.load_estimator(), cell.fitted.load_reference().X
-    )
+    payload = cell.backend.payload(cell.fitted.load_estimator(), cell.fitted.load_reference().X)
     path = Path("artifact").absolute()
     found = _timed(lambda: cell.backend.dump(payload, str(path)))
     path.unlink()

@@ -56,7 +56,7 @@ def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_new_finds_out_itself() -> None:
     """--new does not go with names."""
     with pytest.raises(UserError, match="leave --pipeline and --backend"):
-        bench.run([], ["small"], [], every=False, new=True, say=print)
+        bench.run([], ["small"], [], every=False, levels=False, new=True, say=print)
 
 
 def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,4 +64,4 @@ def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(bench.machine, "register", None)
     with pytest.raises(UserError, match="--new do not go with asv's --bench"):
-        bench.run(["-b", "time_load"], [], [], every=False, new=True, say=print)
+        bench.run(["-b", "time_load"], [], [], every=False, levels=False, new=True, say=print)

@@ -19,9 +19,9 @@ def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cell:
 
 def test_stages_are_measured_and_imports_are_found(cell: Cell) -> None:
     """Without a list the imports happen in the load; with it, before."""
-    imported = fresh.modules(cell)
-    assert {"joblib", "sklearn.linear_model._logistic"} <= set(imported)
-    (late,) = fresh.measure([cell], [])
+    imported = fresh.imports([cell])
+    assert {"joblib", "sklearn.linear_model._logistic"} <= set(imported.shared)
+    (late,) = fresh.measure([cell], fresh.Imports([], {cell.backend.id: []}))
     (early,) = fresh.measure([cell], imported)
     assert all(early[stage] >= 0 for stage in fresh.STAGES)
     assert early["imports"] > early["construct"]
@@ -29,23 +29,26 @@ def test_stages_are_measured_and_imports_are_found(cell: Cell) -> None:
 
 
 def test_cells_of_a_process_share_its_start(cell: Cell) -> None:
-    """Two backends of a library have stages of their own after the same imports."""
-    other = Cell(catalogue.get("small"), backends.get("joblib"))
+    """Two backends have the same start, and each the imports that only it needs."""
+    other = Cell(catalogue.get("small"), backends.get("cloudpickle"))
     assert other.examine().same
-    one, two = fresh.measure([cell, other], fresh.modules(cell))
-    assert one["imports"] == two["imports"]
+    imported = fresh.imports([other, cell])
+    one, two = fresh.measure([other, cell], imported)
+    assert one["interpreter"] == two["interpreter"]
+    assert imported.own[other.backend.id] == []
+    assert imported.count(cell.backend.id) >= len(imported.shared)
     assert one["construct"] != two["construct"]
 
 
 def test_harness_is_charged_to_nobody(cell: Cell) -> None:
     """What the child imports for itself is neither NumPy nor any library that is measured."""
-    assert "numpy" in fresh.modules(cell)
+    assert "numpy" in fresh.imports([cell]).shared
 
 
 def test_process_that_fails_says_how(cell: Cell) -> None:
     """The last line of its traceback."""
     vars(cell)["artifact"] = Path("rows.pickle")  # which no decompressor takes
     with pytest.raises(ChildProcessError, match="Error"):
-        fresh.modules(cell)
+        fresh.imports([cell])
     with pytest.raises(ChildProcessError, match="Error"):
-        fresh.measure([cell], [])
+        fresh.measure([cell], fresh.Imports([], {cell.backend.id: []}))

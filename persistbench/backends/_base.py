@@ -54,7 +54,6 @@ class Backend(ABC):
     oldest: ClassVar[dict[str, str]] = {}
     """The oldest version of a distribution that will do, such as ``{"skops": "0.11"}``."""
 
-
     @property
     @abstractmethod
     def id(self) -> str:
@@ -107,8 +106,10 @@ class Backend(ABC):
     @property
     def install(self) -> str:
         """The command that installs what it requires; empty if it requires nothing."""
-        wanted = (f"{name}>={self.oldest[name]}" if name in self.oldest else name
-                  for name in self.requires)
+        wanted = (
+            f"{name}>={self.oldest[name]}" if name in self.oldest else name
+            for name in self.requires
+        )
         return f"pip install {shlex.join(wanted)}" if self.requires else ""
 
     @property

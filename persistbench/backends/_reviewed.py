@@ -1,2 +1,3 @@
 """Names that may be loaded."""
+
 NAMES: frozenset[tuple[str, str]] = frozenset()

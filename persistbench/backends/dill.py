@@ -1,6 +1,7 @@
 """dill: pickle that also saves functions, classes and much else by value."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from persistbench.backends._base import Backend, Claims
@@ -21,19 +22,33 @@ class Dill(Backend):
     def claims(self) -> Claims:
         return Claims(carries_code=True)
 
-    def dump(self, payload: Any, path: str) -> None:
-        import dill
+    def import_modules(self) -> None:
+        _dill()
 
+    def dump(self, payload: Any, path: str) -> None:
+        dill = _dill()
         with open(path, "wb") as file:
             dill.dump(payload, file)
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if mmap_mode is not None:
             raise UnsupportedError(self.why_not_mapped)
-        import dill
-
+        dill = _dill()
         with open(path, "rb") as file:
             return dill.load(file)
+
+
+@cache
+def _dill() -> Any:
+    """Import dill, and leave other picklers of this process as they are.
+
+    The import alone changes Python's own pickler, and so what joblib can save, if joblib is
+    imported later. ``dill.dump`` does not need that.
+    """
+    import dill
+
+    dill.extend(use_dill=False)
+    return dill
 
 
 BACKENDS = (Dill(),)

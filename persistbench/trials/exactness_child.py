@@ -4,6 +4,7 @@ Each side is an interpreter of its own, so that what loads has never seen what w
 the artifact, the held-out rows, what the original said about them, and the installed libraries.
 """
 
+import filecmp
 import json
 import pickle
 import sys
@@ -32,9 +33,13 @@ _CLOCK_SECONDS = 2.1
 
 
 def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
-    """Save a pipeline with each backend, twice; return what failed, by backend.
+    """Save a pipeline with each backend, twice.
 
     What loading has to know of the original is written beside the artifacts.
+
+    Returns:
+        ``failed``: outcome and reason of what cannot be saved, by backend; ``varying``: the
+        backends whose second dump is other bytes than the first.
     """
     from persistbench.fitted import fit
 
@@ -49,28 +54,36 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
     }
     Path(folder, "original").write_bytes(pickle.dumps(about, protocol=5))
     failed: dict[str, Any] = {}
-    for attempt in ("first", "again"):
-        for backend in (_bound(name, pipeline) for name in backend_ids):
-            if backend.id in failed:
-                continue
-            try:
-                payload = backend.payload(estimator, reference.X)
-                backend.dump(payload, str(Path(folder, f"{backend.id}.{attempt}")))
-            except UnsupportedError as error:
-                failed[backend.id] = (Outcome.UNSUPPORTED, str(error))
-            except Exception as error:
-                failed[backend.id] = (Outcome.ERROR_AT_DUMP, explain(error))
-        time.sleep(_CLOCK_SECONDS)
-    return failed
+    ready = [_bound(name, pipeline) for name in backend_ids]
+    for backend in ready:
+        try:
+            backend.dump(backend.payload(estimator, reference.X), str(Path(folder, backend.id)))
+        except UnsupportedError as error:
+            failed[backend.id] = (Outcome.UNSUPPORTED, str(error))
+        except Exception as error:
+            failed[backend.id] = (Outcome.ERROR_AT_DUMP, explain(error))
+    time.sleep(_CLOCK_SECONDS)
+    varying = []
+    again = Path(folder, "again")
+    for backend in ready:
+        if backend.id not in failed:
+            backend.dump(backend.payload(estimator, reference.X), str(again))
+            if not filecmp.cmp(again, Path(folder, backend.id), shallow=False):
+                varying.append(backend.id)
+    return {"failed": failed, "varying": varying}
 
 
 def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     """Load an artifact and return all that is found out about it."""
     backend = _bound(backend_id, pipeline)
     about = pickle.loads(Path(folder, "original").read_bytes())
-    path, again = (Path(folder, f"{backend_id}.{attempt}") for attempt in ("first", "again"))
-    size = path.stat().st_size
-    found: dict[str, Any] = {"bytes": size, "checks": {}, "metrics": {}, "steps": []}
+    path = Path(folder, backend_id)
+    found: dict[str, Any] = {
+        "bytes": path.stat().st_size,
+        "checks": {},
+        "metrics": {},
+        "steps": [],
+    }
     try:
         loaded = backend.load(str(path))
     except Exception as error:
@@ -81,8 +94,6 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     except Exception as error:
         return found | {"outcome": Outcome.ERROR_AT_USE, "reason": explain(error)}
     checks = {"predictions": verdict.reason} | _checks(backend, loaded, about)
-    same_bytes = path.read_bytes() == again.read_bytes()
-    checks["deterministic"] = "" if same_bytes else "a second dump of the estimator differs"
     checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
     outcome, reason = verdict.outcome, verdict.reason
     if verdict.same and checks["attributes"] and not checks["attributes"].startswith("n/a"):
@@ -176,7 +187,7 @@ def _of_estimator(backend: Backend, ask: Callable[[], str]) -> str:
 def _dumped_again(backend: Backend, loaded: Any, path: Path) -> str:
     second = path.with_name(f"{path.name}.second")
     backend.dump(backend.payload(loaded, None), str(second))
-    same = second.read_bytes() == path.read_bytes()
+    same = filecmp.cmp(second, path, shallow=False)
     return "" if same else "a dump of what was loaded differs from the artifact"
 
 
