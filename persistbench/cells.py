@@ -7,7 +7,7 @@ compare with the original. The artifact and the verdict stay in files for all qu
 import inspect
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -155,7 +155,8 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
     try:
         loaded = backend.load(str(artifact), mmap_mode="r" if cell.mapped else None)
     except Exception as error:
-        return of_exception(Outcome.ERROR_AT_LOAD, error)
+        verdict = of_exception(Outcome.ERROR_AT_LOAD, error)
+        return replace(verdict, by_design=backend.refuses(error))
     if backend.claims.returns == "bytes":
         if bytes(loaded) == (artifact.read_bytes() if cell.mapped else payload):
             return Verdict(Outcome.SAME)

@@ -117,7 +117,8 @@ def compare(original: Reference, loaded: Any, claims: Claims = _EXACT) -> Verdic
     if reasons:
         labels = changes > 0 and bool(original.scores)
         outcome = Outcome.LABELS_DIFFER if labels else Outcome.VALUES_DIFFER
-        return Verdict(outcome, "; ".join(reasons), label_changes, largest)
+        inexact = claims.tolerance > 0
+        return Verdict(outcome, "; ".join(reasons), label_changes, largest, by_design=inexact)
     if claims.returns == "predictor":
         return Verdict(Outcome.SAME, "", label_changes, largest)
     found_structure = structure(loaded)

@@ -49,6 +49,8 @@ class Verdict:
             and loading; None where nothing was predicted.
         largest_difference: the largest absolute difference of a number in the answers of a
             backend that is not exact; None where answers are compared bit for bit.
+        by_design: what the backend says it does: it admits nothing that nobody has reviewed, or
+            it computes in other numbers. A result (n/a), not a failure.
         machine_fault: the machine, not the backend, is to blame (disk full, memory):
             a failure, and tried again next time.
     """
@@ -57,6 +59,7 @@ class Verdict:
     reason: str = ""
     label_changes: int | None = None
     largest_difference: float | None = None
+    by_design: bool = False
     machine_fault: bool = False
 
     @property
@@ -67,7 +70,7 @@ class Verdict:
     @property
     def refused(self) -> bool:
         """Whether the cell is n/a rather than failed."""
-        return self.outcome in REFUSALS and not self.machine_fault
+        return (self.outcome in REFUSALS or self.by_design) and not self.machine_fault
 
 
 def explain(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """joblib taught Zstandard, by its own ``register_compressor``."""
 
+import io
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -42,19 +43,18 @@ def _teach_joblib() -> None:
         """joblib asks it for files by the first bytes, the extension or the name."""
 
         def __init__(self) -> None:
-            super().__init__(zstandard.open, prefix=zstandard.FRAME_HEADER, extension=".zst")
+            # What kind of file it is; joblib looks at its methods, and asks those below for it.
+            super().__init__(io.BufferedIOBase, zstandard.FRAME_HEADER, ".zst")
 
         def compressor_file(self, fileobj: Any, compresslevel: int | None = None) -> Any:
             level = _DEFAULT if compresslevel is None else compresslevel
-            # joblib closes the inner file itself.
-            how = zstandard.ZstdCompressor(level=level)
-            return how.stream_writer(fileobj, closefd=False)
+            return zstandard.open(fileobj, "wb", cctx=zstandard.ZstdCompressor(level=level))
 
         def decompressor_file(self, fileobj: Any) -> Any:
-            return zstandard.ZstdDecompressor().stream_reader(fileobj, closefd=False)
+            return zstandard.open(fileobj, "rb", closefd=False)  # joblib closes what it opened
 
     register_compressor("zstd", Wrapper())
 
 
 _DEFAULT = 3
-BACKENDS = tuple(ZstdJoblib("zstd", level) for level in (1, _DEFAULT, 9))
+BACKENDS = tuple(ZstdJoblib("zstd", level) for level in (1, _DEFAULT, 10))

@@ -76,9 +76,16 @@ class Onnx(Backend):
         import skl2onnx
 
         estimator, types = payload
-        # Classes and probabilities as arrays, not as a list of dictionaries.
-        classifies = hasattr(estimator, "predict_proba")
-        options = {id(estimator): {"zipmap": False}} if classifies else None
+        from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+        # Lower case without a locale that servers often lack (en_US.UTF-8): what is lost is the
+        # lower case of letters outside ASCII.
+        options: dict[Any, Any] = {
+            kind: {"locale": "C"} for kind in (CountVectorizer, TfidfVectorizer)
+        }
+        if hasattr(estimator, "predict_proba"):
+            # Probabilities as an array, not as a list of dictionaries.
+            options[id(estimator)] = {"zipmap": False}
         graph = skl2onnx.to_onnx(estimator, initial_types=types, options=options)
         use = "predict" if hasattr(estimator, "predict") else "transform"
         graph.metadata_props.add(key=_ONLY, value=use)

@@ -9,6 +9,10 @@ from persistbench.backends._reviewed import NAMES
 from persistbench.errors import UnsupportedError
 
 
+class NotOnListError(pickle.UnpicklingError):
+    """A file asks for a name that is not on the list."""
+
+
 class _Unpickler(pickle.Unpickler):
     """Looks up no name that is not on a list."""
 
@@ -19,7 +23,7 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         # As a pair: a name with dots in it would be looked up step by step.
         if (module, name) not in self._names:
-            raise pickle.UnpicklingError(f"{module}.{name} is not on the reviewed list")
+            raise NotOnListError(f"{module}.{name} is not on the reviewed list")
         return super().find_class(module, name)
 
 
@@ -55,6 +59,9 @@ class AllowlistPickle(Backend):
         own = {(module, name) for module, _, name in (one.rpartition(".") for one in self.trusted)}
         with open(path, "rb") as file:
             return _Unpickler(file, NAMES.union(own)).load()
+
+    def refuses(self, error: Exception) -> bool:
+        return isinstance(error, NotOnListError)
 
 
 BACKENDS = (AllowlistPickle(),)

@@ -46,8 +46,9 @@ class Blosc2Pickle(Backend):
 
     def _compressed(self, buffer: pickle.PickleBuffer) -> Any:
         import blosc2
+        import numpy as np
 
-        raw = buffer.raw()
+        raw = np.frombuffer(buffer.raw(), dtype=np.uint8)
         if not raw.nbytes:
             return b""
         parameters = {"clevel": self.level, "typesize": _item_size(buffer), "nthreads": 1}
@@ -67,7 +68,7 @@ def _decompressed(block: memoryview) -> Any:
     if not block:
         return bytearray()
     chunks = blosc2.schunk_from_cframe(bytes(block))
-    chunks.dparams = {"nthreads": 1}
+    chunks.dparams = blosc2.DParams(nthreads=1)
     found = np.empty(chunks.nbytes, dtype=np.uint8)
     chunks.get_slice(0, len(chunks), out=found)
     return memoryview(found)  # type: ignore[arg-type]

@@ -84,5 +84,5 @@ class ZstdPickle(_StreamPickle):
 
 BACKENDS = (
     *(GzipPickle(level) for level in (1, GzipPickle.default)),
-    *(ZstdPickle(level) for level in (1, ZstdPickle.default, 19)),
+    *(ZstdPickle(level) for level in (1, ZstdPickle.default, 10)),
 )

@@ -59,6 +59,11 @@ class Skops(Backend):
 
         return skops.io.load(path, trusted=list(self.trusted))
 
+    def refuses(self, error: Exception) -> bool:
+        from skops.io.exceptions import UntrustedTypesFoundException
+
+        return isinstance(error, UntrustedTypesFoundException)
+
     def read(self, path: str) -> int:
         with zipfile.ZipFile(path) as archive:
             return sum(len(archive.read(name)) for name in archive.namelist())
