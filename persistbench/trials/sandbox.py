@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -162,6 +163,14 @@ def of_exception(outcome: Outcome, error: BaseException) -> Verdict:
     if not met:
         return verdict
     return replace(verdict, reason=f"{verdict.reason} (limit: {met})", machine_fault=False)
+
+
+def hush() -> None:
+    """Let this child say nothing: libraries warn of small data and of much else."""
+    warnings.simplefilter("ignore")
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
 
 
 _limits = Limits(float("inf"))

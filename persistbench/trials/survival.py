@@ -6,7 +6,6 @@ compared in a process of its own, which has imported libraries and never seen th
 Nothing is trusted beyond what backends admit by themselves.
 """
 
-import os
 import pickle
 import re
 import tempfile
@@ -102,6 +101,12 @@ def build(name: str) -> Case:
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=0)
     tags = get_tags(estimator)
+    if tags.target_tags.one_d_labels:  # labels are all that it is fitted on
+        labels = np.array(["no", "yes"])[np.arange(ROWS) % 2]
+        return Case(estimator.fit(labels), labels)
+    if tags.target_tags.two_d_labels:
+        several = [["a"], ["a", "b"], ["c"]] * (ROWS // 3)
+        return Case(estimator.fit(several), several)
     rng = np.random.default_rng(1)
     if tags.regressor_tags is not None and tags.classifier_tags is None:
         y: Any = rng.standard_normal(ROWS)
@@ -209,7 +214,7 @@ def _save(name: str, backend_ids: tuple[str, ...], original: Path) -> Iterator[V
     from persistbench.integrity import reference
     from persistbench.state import differences, state
 
-    _hush()
+    sandbox.hush()
     try:
         case = build(name)
         said = reference(case, needs_use=False)
@@ -255,16 +260,17 @@ def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:
     from persistbench.integrity import compare
     from persistbench.state import differences, state
 
-    _hush()
+    sandbox.hush()
     backend, path = backends.get(backend_id), str(artifact.path)
     said, held = pickle.loads(artifact.original.read_bytes())
-    untrusted = len(backend.audit(path)) if backend.claims.audits else None
-    size, random = artifact.path.stat().st_size, sorted(said.random)
+    untrusted: int | None = None
 
     def found(verdict: Verdict) -> _Found:
-        return _Found(verdict, size, untrusted, random)
+        return _Found(verdict, artifact.path.stat().st_size, untrusted, sorted(said.random))
 
     try:
+        if backend.claims.audits:
+            untrusted = len(backend.audit(path))
         loaded = backend.load(path)
         holds = state(loaded) if backend.claims.returns == "estimator" else held
     except Exception as error:
@@ -278,11 +284,3 @@ def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:
     if verdict.same and (changed := differences(held, holds)):
         verdict = Verdict(Outcome.STATE_DIFFERS, changed)
     yield found(verdict)
-
-
-def _hush() -> None:
-    """Let this process say nothing: libraries warn of small data and of ends of iterations."""
-    warnings.simplefilter("ignore")
-    silent = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 1)
-    os.dup2(silent, 2)
