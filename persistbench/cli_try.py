@@ -4,14 +4,15 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from persistbench import bench
+from persistbench import bench, machine
+from persistbench.errors import UserError
 from persistbench.outcomes import Outcome
 from persistbench.trials import campaign
 
@@ -57,10 +58,15 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
     paths: list[Path] = []
 
     def path() -> Path:
-        from persistbench import machine
-
-        paths.append(bench.writable(root / "results") / machine.register() / "trials")
-        return paths[0] / f"{kind}.jsonl"
+        results = bench.writable(root / "results")
+        try:
+            name = machine.register()
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f'{error.name} is not installed: `pip install "persistbench[bench]"`.'
+            ) from error
+        paths.append(results / name / "trials" / f"{kind}.jsonl")
+        return paths[0]
 
     columns = (
         TextColumn("{task.description}"),
@@ -73,6 +79,8 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
             bar = progress.add_task(kind, total=sum(len(task.trials) for task in tasks))
 
             def step(done: int, of: int) -> None:
+                if done and progress.tasks[0].completed == 0:
+                    progress.reset(bar, completed=done, total=of)  # known ones tell no speed
                 progress.update(bar, completed=done, total=of)
 
             found = campaign.run(tasks, path, step, _warn, scheduler)
@@ -80,7 +88,7 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
         _warn("Stopped. What was done is kept, and the same command makes the rest.")
         raise typer.Exit(130) from None
     _print_summary(kind, found)
-    print(f"Records: {paths[0] / kind}.jsonl")
+    print(f"Records: {paths[0]}")
 
 
 def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:

@@ -6,7 +6,6 @@ a campaign that starts again leaves out every trial whose key has a record.
 
 import asyncio
 import contextlib
-import inspect
 import json
 import logging
 import os
@@ -30,7 +29,7 @@ from persistbench.outcomes import Verdict
 
 Record = dict[str, Any]
 
-SCHEDULER_SECONDS = 5.0
+SCHEDULER_SECONDS = 4.0
 """So long a scheduler has to answer, and a first worker of it to be there."""
 
 SILENCE_SECONDS = 1800.0
@@ -336,7 +335,10 @@ def _versions(backend_id: str) -> dict[str, str]:
 @cache
 def _made_with(backend_id: str, version: int) -> str:
     """Return a digest of what decides an outcome: versions, and the backend's own source."""
-    classes = type(backends.get(backend_id)).__mro__[:-1]  # without object
-    sources = [Path(inspect.getfile(part)).read_bytes() for part in classes]
     libraries = json.dumps(_versions(backend_id))
-    return store.digest(str(version), platform.python_version(), libraries, *sources)
+    return store.digest(
+        str(version),
+        platform.python_version(),
+        libraries,
+        *backends.sources(backends.get(backend_id)),
+    )
