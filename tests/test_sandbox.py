@@ -135,11 +135,10 @@ def test_killed_child_with_limits_tells_them() -> None:
 )
 def test_answers_come_before_the_death(how: str, outcome: Outcome) -> None:
     """What a child has answered before it died is not lost."""
-    found = []
+    found = sandbox.answers(_count_and_die, how, limits=sandbox.Limits(2))
+    assert [next(found), next(found)] == [1, 2]
     with pytest.raises(sandbox.DeadError) as death:
-        for answer in sandbox.answers(_count_and_die, how, limits=sandbox.Limits(2)):
-            found.append(answer)
-    assert found == [1, 2]
+        next(found)
     assert death.value.verdict.outcome is outcome
 
 
