@@ -127,7 +127,7 @@ def test_records_tell_what_they_were_made_with(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[Any]]]:
     """A Dask scheduler and two workers with one thread each, all processes of their own."""
-    pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("dask")
     known = folder / "scheduler.json"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -145,7 +145,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
     workers = [start("worker", "--nthreads", "1", "--no-dashboard") for _ in range(2)]
     try:
         wait_for(lambda: known.is_file() and known.read_text().endswith("}"))
-        yield json.loads(known.read_text())["address"], workers
+        address = json.loads(known.read_text())["address"]
+        with distributed.Client(address, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=30)
+        yield address, workers
     finally:
         for process in (*workers, scheduler):
             if process.poll() is None:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import Ridge
 
 from persistbench import Case, backends
 from persistbench.backends import Backend
@@ -221,8 +220,3 @@ def test_interrupted_command_keeps_what_is_done(checkout: Path) -> None:
     assert "pickle-5" in done.stdout
     assert str(files()[0]) in done.stdout.replace("\n", "")
     assert len(files()[0].read_text().splitlines()) == len(subjects)
-
-
-def test_ridge_is_what_the_doubles_are_tried_on() -> None:
-    """The estimator of these tests computes with no OpenMP: its children may be forked."""
-    assert type(survival.build("Ridge").estimator) is Ridge

@@ -226,8 +226,11 @@ def _processes(
         # joblib warns when it is stopped before all has come, which is what Ctrl-C is for.
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        # One task in each message: what is done is told at once.
-        run_all = joblib.Parallel(n_jobs=-1, batch_size=1, return_as="generator_unordered")
+        # One task in each message: what is done is told at once. All are handed out: workers
+        # that join a cluster later find some.
+        run_all = joblib.Parallel(
+            n_jobs=-1, batch_size=1, pre_dispatch="all", return_as="generator_unordered"
+        )
 
         def parallel(tasks: Sequence[Task]) -> Iterator[list[Record]]:
             found = run_all(joblib.delayed(task)() for task in tasks)
@@ -256,7 +259,7 @@ def _client(scheduler: str) -> Any:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said in sentences
     try:
         # Not by a Client: one that has failed once says so again when it is collected.
-        asyncio.run(connect(scheduler, timeout=SCHEDULER_SECONDS)).abort()
+        asyncio.run(asyncio.wait_for(connect(scheduler), SCHEDULER_SECONDS)).abort()
         client = Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
