@@ -221,8 +221,10 @@ def _processes(
     with contextlib.ExitStack() as stack:
         client = None
         if scheduler is not None:
+            logging.disable(logging.CRITICAL)  # Dask logs tracebacks; here a sentence says it
+            stack.callback(logging.disable, logging.NOTSET)
             client = stack.enter_context(_client(scheduler))
-            stack.enter_context(joblib.parallel_config(backend="dask", client=client))
+            stack.enter_context(joblib.parallel_config(backend=_dask_backend(client)))
         # joblib warns when it is stopped before all has come, which is what Ctrl-C is for.
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
@@ -233,7 +235,7 @@ def _processes(
         )
 
         def parallel(tasks: Sequence[Task]) -> Iterator[list[Record]]:
-            found = run_all(joblib.delayed(task)() for task in tasks)
+            found = run_all(joblib.delayed(task.__call__)() for task in tasks)
             return found if client is None else _watched(found, client, str(scheduler))
 
         try:
@@ -243,6 +245,18 @@ def _processes(
                 "A process was killed from outside, perhaps for want of memory: what was done is "
                 "kept, and the same command makes the rest."
             ) from error
+
+
+def _dask_backend(client: Any) -> Any:
+    """Return joblib's Dask backend, which sends tasks to a cluster of one thread, too."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Backend(DaskDistributedBackend):  # type: ignore[misc]
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            # A single job joblib would run in this process.
+            return max(2, super().effective_n_jobs(n_jobs))
+
+    return Backend(client=client)
 
 
 def _client(scheduler: str) -> Any:
@@ -256,7 +270,6 @@ def _client(scheduler: str) -> Any:
         from distributed.comm import connect
     except ModuleNotFoundError as error:
         raise UserError('A scheduler needs Dask: `pip install "persistbench[cluster]"`.') from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said in sentences
     try:
         # Not by a Client: one that has failed once says so again when it is collected.
         asyncio.run(asyncio.wait_for(connect(scheduler), SCHEDULER_SECONDS)).abort()
@@ -312,12 +325,14 @@ def _watched(found: Iterator[list[Record]], client: Any, scheduler: str) -> Iter
         except queue.Empty:
             if client.status == "running" and time.monotonic() - last < SILENCE_SECONDS:
                 continue
+            one = TimeoutError()
+        if one is None:
+            return
+        if isinstance(one, TimeoutError) or type(one).__module__.startswith("distributed"):
             raise UserError(
                 f"The cluster of {scheduler} has gone or is stuck: what was done is kept, and the "
                 "same command makes the rest."
-            ) from None
-        if one is None:
-            return
+            ) from one
         if isinstance(one, BaseException):
             raise one
         last = time.monotonic()
