@@ -254,7 +254,7 @@ def _dask_backend(client: Any) -> Any:
     class Backend(DaskDistributedBackend):  # type: ignore[misc]
         def effective_n_jobs(self, n_jobs: int) -> int:
             # A single job joblib would run in this process.
-            return max(2, super().effective_n_jobs(n_jobs))
+            return max(2, int(super().effective_n_jobs(n_jobs)))
 
     return Backend(client=client)
 

@@ -181,8 +181,7 @@ def _saved(backend_ids: list[str], name: str, folder: Path) -> dict[str, _Artifa
     When a child dies, the backend whose turn it was has its verdict, and the others go on in
     another.
     """
-    # Once dill is imported, joblib's pickler is another: see warm_libraries.
-    left = sorted(backend_ids, key=lambda one: "dill" in backends.get(one).requires)
+    left = list(backend_ids)
     found: dict[str, _Artifact] = {}
     while left:
         original = folder / f"original-{len(left)}"
