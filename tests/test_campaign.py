@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,14 +102,19 @@ def test_two_campaigns_share_a_file(tmp_path: Path) -> None:
 
 def test_file_mended_meanwhile_is_opened_again(tmp_path: Path) -> None:
     """Who waits while another campaign mends the file appends to the mended one."""
-    path = tmp_path / "nap.jsonl"
-    path.write_text('{"broken')
+    fcntl = pytest.importorskip("fcntl", reason="locks are POSIX")
+    path, mended = tmp_path / "nap.jsonl", tmp_path / "mended"
+    path.touch()
+    mended.touch()
     (task,) = _campaign.tasks(1)
     found = _campaign.sleep(task.trials)
-    with path.open("ab") as stale:
-        campaign._known(path, lambda _: None)
-        assert os.fstat(stale.fileno()).st_ino != path.stat().st_ino
-    campaign._append(path, found)
+    waiting = threading.Thread(target=campaign._append, args=(path, found))
+    with path.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting.start()
+        time.sleep(0.2)  # until it waits for the lock
+        mended.replace(path)
+    waiting.join()
     assert lines(path) == json.loads(json.dumps(found))
 
 
