@@ -102,7 +102,7 @@ def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:
     table = Table(title=f"{kind}: outcomes by backend", title_justify="left")
     table.add_column("backend", no_wrap=True)
     for heading in headings:
-        table.add_column(heading, justify="right")
+        table.add_column(heading.replace("-", " "), justify="right")  # which can be wrapped
     for backend_id, count in sorted(counts.items(), key=lambda item: -item[1][Outcome.SAME]):
         table.add_row(backend_id, *(str(count[heading] or "") for heading in headings))
     Console().print(table)
