@@ -50,7 +50,7 @@ def run(
             "--pipeline, --backend and --new do not go with asv's --bench: write all in one "
             "expression, such as -b \"time_load.*'small', 'joblib'\"."
         )
-    results = _writable(root / "results")
+    results = writable(root / "results")
     name = machine.register()
     if new:
         cells = _unmeasured(results, name, arguments)
@@ -125,7 +125,12 @@ def checkout() -> Path:
     return root
 
 
-def _writable(results: Path) -> Path:
+def writable(results: Path) -> Path:
+    """Return the folder of results, made if it is not there.
+
+    Raises:
+        UserError: it cannot be written to.
+    """
     try:
         results.mkdir(exist_ok=True)
         for folder in (results, *(part for part in results.iterdir() if part.is_dir())):

@@ -4,7 +4,6 @@ A cell is examined once, in a child process, before anything in it is timed: dum
 compare with the original. The artifact and the verdict stay in files for all questions.
 """
 
-import inspect
 import json
 import os
 from dataclasses import asdict, dataclass, replace
@@ -42,10 +41,7 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Changes with everything that decides the artifact and the verdict."""
-        classes = type(self.backend).__mro__[:-1]  # without object
-        files = {Path(inspect.getfile(part)) for part in classes}
-        files |= set(Path(backends.__path__[0]).glob("_*.py"))
-        sources = [file.read_bytes() for file in sorted(files)]
+        sources = backends.sources(self.backend)
         return store.digest(self.pipeline.key, self.backend.id, str(self.mapped), *sources)
 
     @cached_property

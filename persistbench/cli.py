@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import TaskID
 from rich.table import Table
 
-from persistbench import backends, bench, catalogue
+from persistbench import backends, bench, catalogue, cli_try
 from persistbench.backends import Backend
 from persistbench.catalogue import Pipeline
 from persistbench.errors import UserError
@@ -25,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cli_try.app, name="try")
 
 
 @app.command("list")

@@ -71,8 +71,10 @@ def _digest(value: Any) -> str | None:
         return digest(_kind(value), *sorted(repr(item) for item in value))
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         # A memory map of an array is that array.
-        about = f"{value.dtype.str} {value.shape}"
-        return digest(about, np.ascontiguousarray(value).tobytes())
+        about = f"{value.dtype.descr if value.dtype.names else value.dtype.str} {value.shape}"
+        # Field by field: the bytes between the fields of a record mean nothing, and change.
+        fields = [value[name] for name in value.dtype.names or ()] or [value]
+        return digest(about, *(np.ascontiguousarray(field).tobytes() for field in fields))
     if isinstance(value, (np.generic, np.dtype)):
         return digest(_kind(value), repr(value))
     if isinstance(value, type | types.BuiltinFunctionType | np.ufunc | types.ModuleType):

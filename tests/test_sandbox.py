@@ -1,8 +1,13 @@
 """Whatever a child does, the parent gets a verdict."""
 
+import multiprocessing
 import os
 import signal
+import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +67,98 @@ def test_process_that_has_computed_may_examine() -> None:
     case = catalogue.get("boosting").build()
     case.estimator.predict(case.X)
     assert Cell(catalogue.get("boosting"), backends.get("pickle-3")).examine().same
+
+
+def _hungry() -> Verdict:
+    try:
+        bytearray(3 * 10**9)
+    except MemoryError as error:
+        return sandbox.of_exception(Outcome.ERROR_AT_LOAD, error)
+    return _same()
+
+
+def _large_file(path: Path) -> Verdict:
+    try:
+        path.write_bytes(bytes(2 * 10**6))
+    except OSError as error:
+        return sandbox.of_exception(Outcome.ERROR_AT_DUMP, error)
+    return _same()
+
+
+def _limits() -> Verdict:
+    import resource
+
+    alarm = signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    return Verdict(Outcome.SAME, f"{resource.getrlimit(resource.RLIMIT_CORE)[0]} {alarm}")
+
+
+def _count_and_die(how: str) -> Iterator[int]:
+    yield 1
+    yield 2
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "hangs":
+        time.sleep(60)
+    yield 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces RLIMIT_DATA")
+def test_memory_over_the_limit_is_named() -> None:
+    """A child that wants more memory than it may has an error, whose reason says the limit."""
+    found = sandbox.run(_hungry, seconds=30, memory=2 * 10**9)
+    assert found == Verdict(Outcome.ERROR_AT_LOAD, "MemoryError (limit: 2 GB of memory)")
+
+
+def test_file_over_the_limit_is_named(tmp_path: Path) -> None:
+    """A child that writes a larger file than it may has an error, whose reason says the limit."""
+    pytest.importorskip("resource", reason="limits are POSIX")
+    found = sandbox.run(_large_file, tmp_path / "file", seconds=30, file_size=10**6)
+    assert found.outcome is Outcome.ERROR_AT_DUMP
+    assert found.reason.endswith("File too large (limit: files of 1 MB)")
+    assert not found.machine_fault
+
+
+def test_child_leaves_no_core_and_does_not_outlive_its_parent() -> None:
+    """A child writes no core file, and has an alarm clock for when nobody waits any more."""
+    pytest.importorskip("resource", reason="limits are POSIX")
+    assert sandbox.run(_limits, seconds=30).reason == "0 True"
+
+
+def test_killed_child_with_limits_tells_them() -> None:
+    """Where a limit may be why a child died by a signal, the reason names the limits."""
+    found = sandbox.run(_kill, seconds=30, memory=2 * 10**9)
+    assert found.reason == "ended by signal SIGKILL (limits: 30 s, 2 GB of memory)"
+
+
+@pytest.mark.parametrize(
+    ("how", "outcome"), [("killed", Outcome.CRASH), ("hangs", Outcome.TIMEOUT)]
+)
+def test_answers_come_before_the_death(how: str, outcome: Outcome) -> None:
+    """What a child has answered before it died is not lost."""
+    found = sandbox.answers(_count_and_die, how, limits=sandbox.Limits(2))
+    assert [next(found), next(found)] == [1, 2]
+    with pytest.raises(sandbox.DeadError) as death:
+        next(found)
+    assert death.value.verdict.outcome is outcome
+
+
+def test_all_answers_come() -> None:
+    """A child that lives gives all its answers."""
+    assert list(sandbox.answers(_count_and_die, "lives", limits=sandbox.Limits(30))) == [1, 2, 3]
+
+
+def _run_in_daemon(sending: Any) -> None:
+    sending.send(sandbox.run(_same, seconds=30))
+
+
+def test_daemon_may_have_children() -> None:
+    """A daemonic process, such as a worker of Dask, runs children too."""
+    receiving, sending = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    arguments = (sending,)
+    daemon = multiprocessing.get_context("spawn").Process(
+        target=_run_in_daemon, args=arguments, daemon=True
+    )
+    daemon.start()
+    sending.close()
+    assert receiving.recv() == _same()
+    daemon.join()

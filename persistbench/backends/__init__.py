@@ -1,15 +1,17 @@
 """The backends, found by discovery: every file of this folder without a leading underscore."""
 
 import importlib
+import inspect
 import pkgutil
 import re
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from persistbench.backends._base import Backend, Claims
 from persistbench.errors import UserError, unknown
 
-__all__ = ["FLOOR", "REFERENCE", "Backend", "Claims", "discover", "for_trials", "get"]
+__all__ = ["FLOOR", "REFERENCE", "Backend", "Claims", "discover", "for_trials", "get", "sources"]
 
 REFERENCE = "pickle-5"
 """What every backend is called in turn with."""
@@ -76,6 +78,14 @@ def get(backend_id: str) -> Backend:
     if backend_id not in known:
         raise UserError(unknown("backend", backend_id, list(known)))
     return known[backend_id]
+
+
+def sources(backend: Backend) -> list[bytes]:
+    """Return the source files that decide what a backend does."""
+    classes = type(backend).__mro__[:-1]  # without object
+    files = {Path(inspect.getfile(part)) for part in classes}
+    files |= set(Path(__path__[0]).glob("_*.py"))
+    return [file.read_bytes() for file in sorted(files)]
 
 
 def _declared(module: ModuleType, file: str) -> tuple[Backend, ...]:

@@ -1,0 +1,112 @@
+"""``persistbench try``: parsing and printing only."""
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from persistbench import bench, machine
+from persistbench.errors import UserError
+from persistbench.outcomes import Outcome
+from persistbench.trials import campaign
+
+app = typer.Typer(
+    help="Try what has an outcome instead of a duration; records go to results/.",
+    no_args_is_help=True,
+)
+
+BackendOption = Annotated[
+    list[str] | None, typer.Option(help="Only this backend; may be repeated.")
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786."),
+]
+
+
+@app.command()
+def survival(
+    only: Annotated[
+        str, typer.Option(help="Only estimators whose name matches this regular expression.")
+    ] = "",
+    backend: BackendOption = None,
+    scheduler: SchedulerOption = None,
+) -> None:
+    """Save and load every estimator that scikit-learn lists with every backend."""
+    from persistbench.trials import survival as trials
+
+    make(trials.KIND, trials.tasks(only, backend or []), scheduler)
+
+
+@app.command("custom-code")
+def custom_code(backend: BackendOption = None, scheduler: SchedulerOption = None) -> None:
+    """Save pipelines with own code in them, and load them with that code and without it."""
+    from persistbench.trials import custom_code as trials
+
+    make(trials.KIND, trials.tasks(backend or []), scheduler)
+
+
+def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> None:
+    """Make what has no record yet, under a progress bar; print what is known at the end."""
+    root = bench.checkout()
+    paths: list[Path] = []
+
+    def path() -> Path:
+        results = bench.writable(root / "results")
+        try:
+            name = machine.register()
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f'{error.name} is not installed: `pip install "persistbench[bench]"`.'
+            ) from error
+        paths.append(results / name / "trials" / f"{kind}.jsonl")
+        return paths[0]
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            bar = progress.add_task(kind, total=sum(len(task.trials) for task in tasks))
+
+            def step(done: int, of: int) -> None:
+                if done and progress.tasks[0].completed == 0:
+                    progress.reset(bar, completed=done, total=of)  # known ones tell no speed
+                progress.update(bar, completed=done, total=of)
+
+            found = campaign.run(tasks, path, step, _warn, scheduler)
+    except KeyboardInterrupt:
+        _warn("Stopped. What was done is kept, and the same command makes the rest.")
+        raise typer.Exit(130) from None
+    _print_summary(kind, found)
+    print(f"Records: {paths[0]}")
+
+
+def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:
+    """Print how often each backend had each outcome, the best first."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in found:
+        counts[record["backend"]][record["outcome"]] += 1
+        counts[record["backend"]]["false success"] += bool(record.get("false_success"))
+    seen = {name for count in counts.values() for name in +count}
+    headings = [name for name in (*Outcome, "false success") if name in seen]
+    table = Table(title=f"{kind}: outcomes by backend", title_justify="left")
+    table.add_column("backend", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading.replace("-", " "), justify="right")  # which can be wrapped
+    for backend_id, count in sorted(counts.items(), key=lambda item: -item[1][Outcome.SAME]):
+        table.add_row(backend_id, *(str(count[heading] or "") for heading in headings))
+    Console().print(table)
+
+
+def _warn(sentence: str) -> None:
+    print(f"persistbench: {sentence}", file=sys.stderr)

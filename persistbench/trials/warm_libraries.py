@@ -1,0 +1,20 @@
+"""Imported by the fork server of trials that use every backend: what their children need.
+
+onnxruntime is left out: it starts a thread, which would not be there after the fork. joblib comes
+before dill: dill adds what it can save to Python's own pickler, of which joblib takes a copy, and
+with dill first joblib would save lambdas and open files, too.
+"""
+
+import contextlib
+
+import joblib  # noqa: F401
+from sklearn.utils import all_estimators
+from sklearn.utils._test_common import instance_generator  # noqa: F401
+
+from persistbench import backends, integrity, state  # noqa: F401
+
+all_estimators()  # which imports all of scikit-learn
+for backend in backends.discover().values():
+    if not backend.missing and "onnxruntime" not in backend.requires:
+        with contextlib.suppress(Exception):  # a broken library says so in its own trials
+            backend.import_modules()

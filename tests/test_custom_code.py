@@ -1,0 +1,67 @@
+"""Own code is found again, or missed, by interpreters that have not saved it."""
+
+from typing import Any
+
+import pytest
+
+from persistbench.errors import UserError
+from persistbench.trials import custom_code, custom_code_child
+
+
+def outcomes(kind: str, *ids: str) -> dict[tuple[str, str], tuple[str, bool]]:
+    """Return outcome and false success of a kind's trials, by backend and place."""
+    (task,) = (task for task in custom_code.tasks(ids) if task.trials[0].subject == kind)
+    return {
+        (record["backend"], record["place"]): (record["outcome"], record["false_success"])
+        for record in task()
+    }
+
+
+def test_kinds_are_those_of_the_program() -> None:
+    """What is asked for is what the program can save."""
+    assert tuple(custom_code_child.KINDS) == custom_code.KINDS
+
+
+def test_function_of_main_is_a_false_success_elsewhere() -> None:
+    """Pickle and skops save a script's function by name: it opens in that script only."""
+    found = outcomes("main-function", "pickle-5", "cloudpickle", "skops", "onnx")
+    for backend in ("pickle-5", "skops"):
+        assert found[backend, "present"] == ("same", False)
+        assert found[backend, "absent"] == ("error-at-load", True)
+    assert found["cloudpickle", "absent"] == ("same", False)  # which saves the code
+    assert found["onnx", "absent"] == ("error-at-dump", False)  # nothing was saved
+
+
+def test_lambda_is_refused_or_carried_or_lost() -> None:
+    """Pickle refuses a lambda, cloudpickle carries it, skops says it is saved and it is not."""
+    found = outcomes("lambda", "pickle-5", "cloudpickle", "skops")
+    for place in custom_code.PLACES:
+        assert found["pickle-5", place] == ("error-at-dump", False)
+        assert found["cloudpickle", place] == ("same", False)
+        assert found["skops", place] == ("error-at-load", True)
+
+
+def test_module_that_is_absent_is_missed_by_all() -> None:
+    """Code of an imported module is saved by name by every backend that saves it at all."""
+    found = outcomes("module-class", "pickle-5", "cloudpickle")
+    for backend in ("pickle-5", "cloudpickle"):
+        assert found[backend, "present"] == ("same", False)
+        assert found[backend, "absent"] == ("error-at-load", True)
+
+
+def test_interpreter_that_fails_is_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A program that does not even start is a crash with its last words."""
+    program = tmp_path / "custom_code_child.py"
+    program.write_text("raise SystemExit('no libraries')")
+    monkeypatch.setattr(custom_code, "_PROGRAM", program)
+    task = custom_code.tasks(["pickle-5"])[0]
+    for record in task():
+        assert record["outcome"] == "crash"
+        assert record["reason"] == "the interpreter: no libraries"
+        assert not record["false_success"]
+
+
+def test_unknown_backend_is_named() -> None:
+    """A misspelt backend is one sentence."""
+    with pytest.raises(UserError, match="There is no backend 'nosuch'"):
+        custom_code.tasks(["nosuch"])

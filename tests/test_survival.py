@@ -1,0 +1,222 @@
+"""Every estimator that scikit-learn lists gets an outcome, whatever a backend does to it."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+
+from persistbench import Case, backends
+from persistbench.backends import Backend
+from persistbench.errors import UserError
+from persistbench.trials import sandbox, survival
+from tests.test_campaign import wait_for
+
+
+@dataclass(frozen=True)
+class Double(Backend):
+    """A backend that does one thing wrong."""
+
+    fault: str
+
+    @property
+    def id(self) -> str:
+        return self.fault
+
+    def dump(self, payload: Any, path: str) -> None:
+        if self.fault == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "hangs":
+            time.sleep(60)
+        if self.fault == "hungry":
+            bytearray(4 * 10**9)
+        with open(path, "wb") as file:
+            pickle.dump(payload, file)
+        if self.fault == "changes":
+            payload.coef_ = payload.coef_ + 1
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        if self.fault == "killed-at-load":
+            os.kill(os.getpid(), signal.SIGKILL)
+        with open(path, "rb") as file:
+            loaded = pickle.load(file)
+        if self.fault == "forgets":
+            del loaded.n_features_in_
+        return loaded
+
+
+@dataclass(frozen=True)
+class Missing(Double):
+    """A backend whose library nobody has."""
+
+    requires = ("no-such-library",)
+
+
+FAULTS = ("killed", "hangs", "hungry", "changes", "killed-at-load", "forgets", "none")
+
+
+class Dice(BaseEstimator):
+    """Answers otherwise each time."""
+
+    def fit(self, X: Any, y: Any = None) -> "Dice":
+        self.fitted_ = True
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.random.default_rng().random(len(X))
+
+
+@pytest.fixture
+def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Backends with faults, which children know because they are forked from this process."""
+    known: dict[str, Backend] = {fault: Double(fault) for fault in FAULTS}
+    known["missing"] = Missing("missing")
+    monkeypatch.setattr(backends, "discover", lambda: known)
+    monkeypatch.setattr(backends, "get", known.__getitem__)
+    usual = sandbox.context()
+    sandbox.fork_from_here()
+    yield
+    sandbox._context = usual
+
+
+def outcomes(task: Any) -> dict[str, dict[str, Any]]:
+    """Return the records of a task by backend."""
+    return {record["backend"]: record for record in task()}
+
+
+def test_every_estimator_is_asked_for() -> None:
+    """All that scikit-learn lists are there, with each of their test instances: over 200."""
+    from sklearn.utils import all_estimators
+
+    tasks = survival.tasks("", ["pickle-5"])
+    names = {task.trials[0].subject for task in tasks}
+    assert len(names) == len(tasks) > 200
+    assert {name.split("-")[0] for name in names} == {name for name, _ in all_estimators()}
+    assert {"HalvingGridSearchCV-1", "HalvingGridSearchCV-2"} <= names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+def test_fault_is_that_backends_outcome(doubles: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash, a hang or hunger is an outcome of its backend; the others go on as if alone."""
+    limits = sandbox.Limits(seconds=1.5, memory=2 * 10**9)
+    monkeypatch.setattr(survival, "LIMITS", limits)
+    (task,) = survival.tasks("^Ridge$", [])
+    found = outcomes(task)
+    assert {name: (one["outcome"], one["reason"]) for name, one in found.items()} == {
+        "killed": ("crash", f"ended by signal SIGKILL (limits: {limits})"),
+        "hangs": ("timeout", "not finished after 1.5 s"),
+        "hungry": ("error-at-dump", "MemoryError (limit: 2 GB of memory)"),
+        "changes": ("same", ""),
+        "killed-at-load": ("crash", f"ended by signal SIGKILL (limits: {limits})"),
+        "forgets": ("state-differs", ".n_features_in_ is gone"),
+        "none": ("same", ""),
+        "missing": (
+            "not-installed",
+            "no-such-library is not installed: pip install no-such-library",
+        ),
+    }
+    assert found["none"]["bytes"] > 0
+    assert found["killed"]["bytes"] is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+def test_random_answers_are_marked(doubles: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An estimator that disagrees with itself is marked, and not called different."""
+    X = np.zeros((5, 2))
+    monkeypatch.setattr(survival, "build", lambda name: Case(Dice().fit(X), X))
+    (task,) = survival.tasks("^Ridge$", ["none"])
+    found = outcomes(task)["none"]
+    assert (found["outcome"], found["random"]) == ("same", ["predict"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+@pytest.mark.parametrize(
+    ("how", "reason"), [("raises", "ValueError: no"), ("dies", "the fit: ended by signal SIGKILL")]
+)
+def test_fit_that_fails_is_nobodys_fault(
+    how: str, reason: str, doubles: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An estimator that cannot be fitted is error-at-build with the reason, for all backends."""
+
+    def build(name: str) -> Case:
+        if how == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ValueError("no")
+
+    monkeypatch.setattr(survival, "build", build)
+    (task,) = survival.tasks("^Ridge$", ["none", "changes"])
+    for record in task():
+        assert record["outcome"] == "error-at-build"
+        assert record["reason"].startswith(reason)
+
+
+def test_artifact_is_loaded_where_its_estimator_was_never_seen() -> None:
+    """Real backends: pickle gives Ridge back; the trust list of skops is counted."""
+    (task,) = survival.tasks("^Ridge$", ["pickle-5", "skops"])
+    found = outcomes(task)
+    assert {one["outcome"] for one in found.values()} == {"same"}
+    assert found["pickle-5"]["untrusted"] is None
+    assert found["skops"]["untrusted"] == 0
+    assert found["pickle-5"]["bytes"] == len(pickle.dumps(survival.build("Ridge").estimator, 5))
+
+
+@pytest.mark.parametrize("name", ["CountVectorizer", "DictVectorizer", "LabelBinarizer", "SVC-1"])
+def test_rows_are_what_tags_ask_for(name: str) -> None:
+    """Estimators of texts, dictionaries, labels and distances are fitted on such data."""
+    assert hasattr(survival.build(name).estimator, "get_params")
+
+
+def test_unknown_names_are_named() -> None:
+    """An expression that matches nothing, or is none, and an unknown backend are one sentence."""
+    with pytest.raises(UserError, match="No estimator matches 'Nosuch'"):
+        survival.tasks("Nosuch", [])
+    with pytest.raises(UserError, match="is not a regular expression"):
+        survival.tasks("(", [])
+    with pytest.raises(UserError, match="There is no backend 'nosuch'"):
+        survival.tasks("", ["nosuch"])
+
+
+def test_interrupted_command_keeps_what_is_done(checkout: Path) -> None:
+    """Ctrl-C ends `try survival` with one sentence; records are whole, and a table comes later."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "COLUMNS": "80"}
+    command = [sys.executable, "-m", "persistbench", "try", "survival", "--backend", "pickle-5"]
+
+    def files() -> list[Path]:
+        return list((checkout / "results").glob("*/trials/survival.jsonl"))
+
+    running = subprocess.Popen(
+        [*command, "--only", "R"],
+        cwd=checkout,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: files() and files()[0].stat().st_size > 0)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Stopped. What was done is kept" in said
+    assert "Traceback" not in said
+    subjects = [json.loads(line)["subject"] for line in files()[0].read_text().splitlines()]
+    done = subprocess.run(
+        [*command, "--only", f"^{subjects[0]}$"],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "pickle-5" in done.stdout
+    assert str(files()[0]) in done.stdout.replace("\n", "")
+    assert len(files()[0].read_text().splitlines()) == len(subjects)
