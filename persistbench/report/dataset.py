@@ -53,11 +53,11 @@ def samples(table: Table) -> list[list[float]]:
 def columns(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Return rows by column; a column of repeating texts is a list of words and their numbers.
 
-    A quarter of the bytes that a list of objects takes.
+    A quarter of the bytes that a list of objects takes. What a row lacks is None.
     """
     packed: dict[str, Any] = {}
-    for name in found[0] if found else ():
-        values = [row[name] for row in found]
+    for name in dict.fromkeys(name for row in found for name in row):
+        values = [row.get(name) for row in found]
         if all(isinstance(value, str) for value in values):
             words = list(dict.fromkeys(values))
             numbers = {word: number for number, word in enumerate(words)}
