@@ -1,7 +1,7 @@
 """The trials' records as the page shows them: the newest of each, whole and of known form."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,22 @@ def alike(found: Iterable[dict[str, Any]], word: Callable[[dict[str, Any]], str]
     for record in found:
         cell = f"{record['subject']} {record.get('place', '')}"
         shown[record["backend"]][cell] = word(record)
-    groups: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
-    for backend, words in sorted(shown.items()):
-        groups[tuple(sorted(words.items()))].append(backend)
+    return named(shown)
+
+
+def named(shown: Mapping[str, object]) -> dict[str, str]:
+    """Return the name of each backend: those of which the same is shown share one."""
+    groups: list[tuple[object, list[str]]] = []
+    for backend, own in sorted(shown.items()):
+        for other, group in groups:
+            if own == other:
+                group.append(backend)
+                break
+        else:
+            groups.append((own, [backend]))
     return {
         backend: group[0] if len(group) == 1 else f"{group[0]} +{len(group) - 1}"
-        for group in groups.values()
+        for _, group in groups
         for backend in group
     }
 
@@ -117,7 +127,7 @@ def _before_and_after(pair: Any) -> bool:
     return isinstance(pair, dict) and all(
         isinstance(side, dict)
         and all(_number(side.get(name)) for name in METRICS)
-        and isinstance(rows := side.get(MATRIX), list)
+        and isinstance(rows := side.get(MATRIX, []), list)
         and all(isinstance(row, list) and all(map(_number, row)) for row in rows)
         for side in (pair.get("before"), pair.get("after"))
     )

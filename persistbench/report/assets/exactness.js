@@ -1,0 +1,119 @@
+// What the section Exactness shows of the chosen pipeline and backend.
+"use strict";
+(async () => {
+  const { metrics: METRICS, matrix: MATRIX } = JSON.parse(
+    document.getElementById("exactness-words").textContent,
+  );
+  const records = await persistbench.value("exactness-records");
+  const element = (id) => document.getElementById(id);
+
+  function made(tag, parent, text = "", facts = {}) {
+    const found = Object.assign(document.createElement(tag), { textContent: text, ...facts });
+    parent.append(found);
+    return found;
+  }
+
+  function table(parent, caption, headings) {
+    const found = made("table", parent);
+    made("caption", found, caption);
+    const row = made("tr", made("thead", found));
+    for (const heading of headings) made("th", row, heading, { scope: "col" });
+    return made("tbody", found);
+  }
+
+  const equal = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  /** Return both numbers with as many digits as it takes to see that they differ. */
+  function digits(before, after) {
+    const shown = (count) => [before, after].map((number) =>
+      number == null ? "–" : String(Number(number.toPrecision(count))));
+    const short = shown(4);
+    return before !== after && short[0] === short[1] ? shown(12) : short;
+  }
+
+  function matrix(parent, rows) {
+    const body = made("tbody", made("table", made("td", parent), "", { className: "matrix" }));
+    for (const row of rows ?? []) {
+      const line = made("tr", body);
+      for (const count of row) made("td", line, count, { className: "number" });
+    }
+  }
+
+  function row(body, name, differs) {
+    const found = made("tr", body, "", { className: differs ? "missed" : "" });
+    made("th", found, differs ? `≠ ${name}` : name, { scope: "row" });
+    return found;
+  }
+
+  function compare(parent, rows, { before, after }) {
+    const body = table(parent, `${rows} set`, ["", "before", "after"]);
+    for (const name of METRICS) {
+      const own = row(body, name, before[name] !== after[name]);
+      for (const text of digits(before[name], after[name]))
+        made("td", own, text, { className: "number" });
+    }
+    const own = row(body, MATRIX, !equal(before[MATRIX], after[MATRIX]));
+    for (const side of [before, after]) matrix(own, side[MATRIX]);
+  }
+
+  function said(found, { pipeline, exact }) {
+    if (!found) return `${pipeline ?? "No pipeline"} was not tried with ${exact}.`;
+    const misses = Object.entries(found.wrong).map(([check, text]) => `${check}: ${text}`);
+    const parts = [found.outcome + (found.reason ? `: ${found.reason}` : ""), ...misses];
+    if (found.largest_difference)
+      parts.push(`largest difference ${Number(found.largest_difference.toPrecision(3))}`);
+    if (found.label_changes) parts.push(`${found.label_changes} labels changed`);
+    return `${pipeline}, ${exact}: ${[...new Set(parts)].join("; ")}.`;
+  }
+
+  const size = (bytes) => {
+    const [least, unit] = [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]].find(
+      ([at]) => bytes >= at) ?? [1, "B"];
+    return `${Number((bytes / least).toPrecision(3))} ${unit}`;
+  };
+
+  const time = (seconds) => {
+    const [least, unit] = [[1, "s"], [1e-3, "ms"]].find(([at]) => seconds >= at) ?? [1e-6, "µs"];
+    return `${Number((seconds / least).toPrecision(3))} ${unit}`;
+  };
+
+  const sum = (steps, name) => steps.reduce((total, step) => total + (step[name] ?? 0), 0);
+
+  function apart(steps) {
+    if (steps.length === 0) return "There is nothing to tell of its steps.";
+    const whole = sum(steps, "bytes");
+    const largest = steps.reduce((one, other) => (other.bytes > one.bytes ? other : one));
+    const share = whole ? largest.bytes / whole : 0;
+    const slowest = sum(steps, "load_seconds") ? largest.load_seconds / sum(steps, "load_seconds") : 0;
+    const percent = (part) => `${Number((part * 100).toPrecision(2))} %`;
+    if (steps.length > 1 && share >= 0.5)
+      return `Save ${largest.step} apart: it holds ${percent(share)} of the bytes and`
+        + ` ${percent(slowest)} of the load time, and the other steps can change without it.`;
+    return steps.length > 1 ? "No step holds half of the bytes: none need be saved apart."
+      : "It has one step: there is nothing to save apart.";
+  }
+
+  persistbench.follow((settings) => {
+    const found = records.find((record) => record.place === settings.place
+      && record.subject === settings.pipeline && record.backend === settings.exact);
+    element("exact-said").textContent = said(found, settings);
+    element("exact-metrics").replaceChildren();
+    for (const [rows, pair] of Object.entries(found?.metrics ?? {}))
+      compare(element("exact-metrics"), rows, pair);
+    const steps = found?.steps ?? [];
+    element("exact-apart").textContent = apart(steps);
+    element("exact-steps").replaceChildren();
+    if (steps.length === 0) return;
+    const whole = sum(steps, "bytes");
+    const body = table(element("exact-steps"), "", ["step", "class", "size", "share", "load"]);
+    for (const step of steps) {
+      const line = made("tr", body);
+      made("th", line, step.step, { scope: "row" });
+      made("td", line, step.class);
+      const share = whole ? `${((step.bytes ?? 0) / whole * 100).toFixed(1)} %` : "";
+      for (const text of [step.bytes == null ? "" : size(step.bytes), share,
+        step.load_seconds == null ? "" : time(step.load_seconds)])
+        made("td", line, text, { className: "number" });
+    }
+  });
+})();
