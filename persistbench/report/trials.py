@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from persistbench import records
+from persistbench.backends import REFERENCE
 from persistbench.outcomes import Outcome
 
 Trials = dict[str, dict[str, list[dict[str, Any]]]]
@@ -72,7 +73,10 @@ def alike(found: Iterable[dict[str, Any]], word: Callable[[dict[str, Any]], str]
 
 
 def named(shown: Mapping[str, object]) -> dict[str, str]:
-    """Return the name of each backend: those of which the same is shown share one."""
+    """Return the name of each backend: those of which the same is shown share one.
+
+    It is that of the reference or the shortest of them, and says how many there are besides.
+    """
     groups: list[tuple[object, list[str]]] = []
     for backend, own in sorted(shown.items()):
         for other, group in groups:
@@ -81,11 +85,12 @@ def named(shown: Mapping[str, object]) -> dict[str, str]:
                 break
         else:
             groups.append((own, [backend]))
-    return {
-        backend: group[0] if len(group) == 1 else f"{group[0]} +{len(group) - 1}"
-        for _, group in groups
-        for backend in group
-    }
+    names: dict[str, str] = {}
+    for _, group in groups:
+        first = REFERENCE if REFERENCE in group else min(group, key=len)
+        name = first if len(group) == 1 else f"{first} +{len(group) - 1}"
+        names |= dict.fromkeys(group, name)
+    return names
 
 
 def members(names: dict[str, str]) -> dict[str, list[str]]:
@@ -102,7 +107,7 @@ def _known(record: dict[str, Any]) -> bool:
         all(isinstance(record.get(name), str) for name in _TEXTS)
         and record["outcome"] in set(Outcome)
         and _number(record.get("bytes"))
-        and _FORMS.get(record["trial"], lambda _: True)(record)
+        and (record["trial"] not in _FORMS or _FORMS[record["trial"]](record))
     )
 
 
