@@ -120,6 +120,11 @@ class Table:
         ]
         return [(index, own) for index, own in found if own]
 
+    def untried(self, trial: str) -> list[int]:
+        """Return the indices of the places without a record of a trial."""
+        tried = {index for index, _ in self.tried(trial)}
+        return [index for index in range(len(self.places)) if index not in tried]
+
     def cells(self, place: Place) -> Cells:
         """Return the figures of one place by pipeline (alphabetically), backend, question."""
         return self._where(place, lambda figure: not figure.scaled)

@@ -76,7 +76,7 @@ def cells(
     """Return a row for each cell; backends with one name share theirs."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for record in found:
-        key = (record["subject"], names[record["backend"]], record.get("place", ""))
+        key = (record["subject"], names[record["backend"]], record.get("place") or "")
         if key not in rows:
             word, reason = tell(record)
             rows[key] = {

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from persistbench import records
 from persistbench.backends import REFERENCE
 from persistbench.outcomes import Outcome
+from persistbench.steps import Step
 
 Trials = dict[str, dict[str, list[dict[str, Any]]]]
 """Records by machine and trial."""
@@ -52,7 +55,7 @@ def newest(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     last: dict[tuple[str, ...], dict[str, Any]] = {}
     for record in found:
-        cell = tuple(record.get(name, "") for name in ("trial", "subject", "backend", "place"))
+        cell = tuple(record.get(name) or "" for name in ("trial", "subject", "backend", "place"))
         if cell not in last or record["date"] >= last[cell]["date"]:
             last[cell] = record
     return [last[cell] for cell in sorted(last)]
@@ -67,7 +70,7 @@ def alike(found: Iterable[dict[str, Any]], word: Callable[[dict[str, Any]], str]
     """
     shown: dict[str, dict[str, str]] = defaultdict(dict)
     for record in found:
-        cell = f"{record['subject']} {record.get('place', '')}"
+        cell = f"{record['subject']} {record.get('place') or ''}"
         shown[record["backend"]][cell] = word(record)
     return named(shown)
 
@@ -105,6 +108,7 @@ def _known(record: dict[str, Any]) -> bool:
     """Return whether a record has the form that the page needs: it may come from anywhere."""
     return (
         all(isinstance(record.get(name), str) for name in _TEXTS)
+        and isinstance(record.get("place", ""), (str, NoneType))
         and record["outcome"] in set(Outcome)
         and _number(record.get("bytes"))
         and (record["trial"] not in _FORMS or _FORMS[record["trial"]](record))
@@ -141,8 +145,9 @@ def _before_and_after(pair: Any) -> bool:
 def _step(step: Any) -> bool:
     return (
         isinstance(step, dict)
-        and all(isinstance(step.get(name), str) for name in ("step", "class"))
-        and all(_number(step.get(name)) for name in ("bytes", "load_seconds"))
+        and step.keys() == {field.name for field in fields(Step)}
+        and all(isinstance(step[name], str) for name in ("step", "kind", "largest"))
+        and all(_number(step[name]) for name in ("bytes", "load_seconds", "largest_bytes"))
     )
 
 

@@ -77,22 +77,6 @@
     return `${Number((seconds / least).toPrecision(3))} ${unit}`;
   };
 
-  const sum = (steps, name) => steps.reduce((total, step) => total + (step[name] ?? 0), 0);
-
-  function apart(steps) {
-    if (steps.length === 0) return "There is nothing to tell of its steps.";
-    const whole = sum(steps, "bytes");
-    const largest = steps.reduce((one, other) => (other.bytes > one.bytes ? other : one));
-    const share = whole ? largest.bytes / whole : 0;
-    const slowest = sum(steps, "load_seconds") ? largest.load_seconds / sum(steps, "load_seconds") : 0;
-    const percent = (part) => `${Number((part * 100).toPrecision(2))} %`;
-    if (steps.length > 1 && share >= 0.5)
-      return `Save ${largest.step} apart: it holds ${percent(share)} of the bytes and`
-        + ` ${percent(slowest)} of the load time, and the other steps can change without it.`;
-    return steps.length > 1 ? "No step holds half of the bytes: none need be saved apart."
-      : "It has one step: there is nothing to save apart.";
-  }
-
   persistbench.follow((settings) => {
     const found = records.find((record) => record.place === settings.place
       && record.subject === settings.pipeline && record.backend === settings.exact);
@@ -101,19 +85,22 @@
     for (const [rows, pair] of Object.entries(found?.metrics ?? {}))
       compare(element("exact-metrics"), rows, pair);
     const steps = found?.steps ?? [];
-    element("exact-apart").textContent = apart(steps);
+    element("exact-apart").textContent = found?.advice
+      || (steps.length ? "It has one step." : "Its steps were not weighed with this backend.");
     element("exact-steps").replaceChildren();
     if (steps.length === 0) return;
-    const whole = sum(steps, "bytes");
-    const body = table(element("exact-steps"), "", ["step", "class", "size", "share", "load"]);
-    for (const step of steps) {
+    const whole = steps.reduce((total, { bytes }) => total + (bytes ?? 0), 0);
+    const body = table(element("exact-steps"), "Each step, saved and loaded apart",
+      ["step", "class", "size", "share", "load", "its largest attribute"]);
+    for (const { step, kind, bytes, load_seconds: seconds, largest, largest_bytes: most } of steps) {
       const line = made("tr", body);
-      made("th", line, step.step, { scope: "row" });
-      made("td", line, step.class);
-      const share = whole ? `${((step.bytes ?? 0) / whole * 100).toFixed(1)} %` : "";
-      for (const text of [step.bytes == null ? "" : size(step.bytes), share,
-        step.load_seconds == null ? "" : time(step.load_seconds)])
+      made("th", line, step, { scope: "row" });
+      made("td", line, kind);
+      const share = whole && bytes != null ? `${((bytes / whole) * 100).toFixed(1)} %` : "";
+      for (const text of [bytes == null ? "not alone" : size(bytes), share,
+        seconds == null ? "" : time(seconds)])
         made("td", line, text, { className: "number" });
+      made("td", line, largest ? `${largest}, ${size(most ?? 0)}` : "");
     }
   });
 })();

@@ -43,6 +43,7 @@ def render(table: Table) -> Markup | None:
     others = {record["subject"] for _, found in places for record in found} - set(KINDS)
     return fill(
         "custom_code.html",
+        untried=table.untried(trials.CUSTOM_CODE),
         chart=heat.interactive(
             "custom-code",
             places,

@@ -10,6 +10,7 @@ from persistbench.outcomes import Outcome
 from persistbench.report import heat, trials
 from persistbench.report.figures import Table
 from persistbench.report.templates import asset, fill
+from persistbench.steps import Step, advice
 
 ORDER = 76
 TITLE = "Exactness"
@@ -56,6 +57,7 @@ def render(table: Table) -> Markup | None:
     backends = sorted({record["backend"] for _, found in places for record in found})
     return fill(
         "exactness.html",
+        untried=table.untried(trials.EXACTNESS),
         checks=CHECKS,
         places=[(index, *passed(found)) for index, found in places],
         chart=heat.interactive("exactness", places, tell, LOOKS, alt_text),
@@ -108,4 +110,5 @@ def _kept(record: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: record.get(name) for name in (*names, "metrics", "steps")},
         "wrong": wrong(record),
+        "advice": advice([Step(**step) for step in record["steps"]]),
     }

@@ -65,6 +65,7 @@ def render(table: Table) -> Markup | None:
     shown = {index: counts(found) for index, found in places}
     return fill(
         "survival.html",
+        untried=table.untried(trials.SURVIVAL),
         places=[
             (index, shown[index], len({r["subject"] for r in found}), _random(found))
             for index, found in places
