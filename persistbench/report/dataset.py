@@ -89,7 +89,7 @@ def _compared(group: list[Figure]) -> Iterable[tuple[Figure, dict[str, Any]]]:
             other = references.get(name)
             # A count, or nothing at all, is no measure of another.
             found = ratio(figure, other) if other and figure.value and other.value else None
-            row[f"to_{name}"] = _short(found.value if found else None, 6)
+            row[f"to_{name}"] = _short(found.value if found else None, 7)
             row[f"to_{name}_low"] = _short(found.low if found else None, 6)
             row[f"to_{name}_high"] = _short(found.high if found else None, 6)
         yield figure, row

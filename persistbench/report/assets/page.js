@@ -33,6 +33,12 @@ const persistbench = (() => {
     figures = rows(data.figures);
     ({ samples, themes } = data);
   });
+  opened.catch((error) => {
+    const notice = document.getElementById("notice");
+    notice.hidden = false;
+    notice.textContent = `This browser cannot read the figures (${error.message});`
+      + " one that is no older than 2023 can.";
+  });
   const vega = library("vega");
   const charts = new Map(); // what each is made of, by name
   const drawn = new Map(); // promises, by name of the chart
