@@ -196,8 +196,7 @@ def test_names_and_reasons_are_text(page: Page, site: str) -> None:
     """HTML in names of estimators and in reasons is shown, never obeyed."""
     watch = watched(page)
     ready(page, site)
-    cells = page.locator("[data-chart=survival] svg.marks .mark-rect path[aria-label*=skops]")
-    cells.and_(page.locator("[aria-label*='error-at-load']")).first.hover()
+    page.locator("[data-chart=survival] svg.marks .mark-text text", has_text="L").hover()
     page.wait_for_selector("#vg-tooltip-element.visible")
     assert REASON in page.inner_text("#vg-tooltip-element")
     assert "how should I" in page.title()
