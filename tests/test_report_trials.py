@@ -196,7 +196,7 @@ def test_names_and_reasons_are_text(page: Page, site: str) -> None:
     """HTML in names of estimators and in reasons is shown, never obeyed."""
     watch = watched(page)
     ready(page, site)
-    page.locator("[data-chart=survival] svg.marks .mark-text text", has_text="L").hover()
+    page.locator("[data-chart=survival]").get_by_text("L", exact=True).hover()
     page.wait_for_selector("#vg-tooltip-element.visible")
     assert REASON in page.inner_text("#vg-tooltip-element")
     assert "how should I" in page.title()
@@ -250,7 +250,7 @@ def test_decide_knows_who_survives(page: Page, site: str) -> None:
     """The ranking says of each backend how many estimators it brings back, never rounded up."""
     ready(page, site)
     shares = {
-        row.get_attribute("data-backend"): row.locator("td").last.inner_text()
+        row.get_attribute("data-backend"): row.locator("[data-survival]").inner_text()
         for row in page.locator("#ranking tbody tr").all()
     }
     assert shares == {"pickle-5": "100 % of 3", "joblib": "100 % of 3", "skops": "66.6 % of 3"}
@@ -261,7 +261,7 @@ def test_trials_of_machines_are_never_mixed(page: Page, site: str) -> None:
     ready(page, site + "#place=laptop%2F")
     page.wait_for_function(CELLS + " === 1")
     assert spoken(page, "survival") == ["Ridge, joblib: crash"]
-    assert page.locator("#survival caption:visible").inner_text().startswith("1 estimators")
+    assert page.locator("#survival caption:visible").inner_text().startswith("1 estimator;")
     assert "persistbench try exactness" in page.inner_text("#exactness .notice:visible")
 
 

@@ -75,6 +75,7 @@ def theme(dark: bool) -> dict[str, Any]:
             "orient": "top",
             "symbolOpacity": 1,
         },
+        "header": {"labelColor": ink, "labelFontSize": 12},
         "title": {"color": ink, "fontSize": 13, "anchor": "start"},
         "text": {"color": ink, "fontSize": 11},
         "rule": {"color": ink},

@@ -132,9 +132,9 @@
       cell(row, "td", time(found.value)).dataset.seconds = found.value;
       cell(row, "td", `${time(found.low)} to ${time(found.high)}`);
       cell(row, "td", index ? `${Number(found.ratio.value.toPrecision(3))}×` : "1");
-      for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(found[part]));
       if (Object.keys(SURVIVORS).length)
-        cell(row, "td", survival(settings.place, found.backend));
+        cell(row, "td", survival(settings.place, found.backend)).dataset.survival = "";
+      for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(found[part]));
     });
     element("ranking").hidden = ranking.length === 0;
     const ties = ranking.slice(1).filter((found) => found.ratio.tie).map((found) => found.backend);

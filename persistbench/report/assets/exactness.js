@@ -58,12 +58,14 @@
 
   function said(found, { pipeline, exact }) {
     if (!found) return `${pipeline ?? "No pipeline"} was not tried with ${exact}.`;
-    const misses = Object.entries(found.wrong).map(([check, text]) => `${check}: ${text}`);
-    const parts = [found.outcome + (found.reason ? `: ${found.reason}` : ""), ...misses];
+    const texts = Object.values(found.wrong);
+    const why = found.reason && !texts.includes(found.reason) ? `: ${found.reason}` : "";
+    const parts = [found.outcome + why,
+      ...Object.entries(found.wrong).map(([check, text]) => `${check}: ${text}`)];
     if (found.largest_difference)
-      parts.push(`largest difference ${Number(found.largest_difference.toPrecision(3))}`);
-    if (found.label_changes) parts.push(`${found.label_changes} labels changed`);
-    return `${pipeline}, ${exact}: ${[...new Set(parts)].join("; ")}.`;
+      parts.push(`largest difference ${found.largest_difference.toPrecision(2)}`);
+    if (found.label_changes) parts.push(`labels changed: ${found.label_changes}`);
+    return `${pipeline}, ${exact}: ${parts.join("; ")}.`;
   }
 
   const size = (bytes) => {
