@@ -59,7 +59,8 @@ def watched(page: Page) -> Watch:
 
 
 def ready(page: Page, address: str) -> Page:
-    """Open the page of the comparison and wait until all charts are drawn."""
+    """Open the page of the comparison and wait until all charts are drawn, near or far."""
     page.goto(address)
     page.wait_for_selector("html[data-ready]")
+    page.evaluate("persistbench.drawAll()")
     return page

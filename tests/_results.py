@@ -12,6 +12,7 @@ from asv.runner import BenchmarkResult
 from asv.util import write_json
 
 from persistbench.report.figures import Figure
+from persistbench.report.sections.exactness import CHECKS
 
 PIPELINES = ("small", "<script>")
 BACKENDS = ("pickle-5", "joblib")
@@ -107,3 +108,34 @@ def record(path: Path, **facts: Any) -> None:
     line = {"access": "load", "question": "", "status": "n/a", "outcome": "unsupported"} | facts
     with path.with_suffix(".outcomes.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+
+
+def tried(folder: Path, trial: str, subject: str, backend: str, **facts: Any) -> Path:
+    """Append the record of a trial; return the file.
+
+    Args:
+        folder: of the results.
+        trial: its kind.
+        subject: what was saved.
+        backend: how.
+        facts: what differs from a trial of the machine ``desk`` that went well.
+    """
+    machine = facts.pop("machine", "desk")
+    line = {
+        "trial": trial,
+        "subject": subject,
+        "backend": backend,
+        "outcome": "same",
+        "reason": "",
+        "date": "2026-01-01T00:00:00+00:00",
+        "os": "Linux 6",
+        "python": "3.11.2",
+        "libraries": {"scikit-learn": "1.9.1"},
+    }
+    if trial == "exactness":
+        line |= {"checks": dict.fromkeys(CHECKS, ""), "metrics": {}, "steps": []}
+    path = folder / machine / "trials" / f"{trial}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line | facts) + "\n")
+    return path

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from persistbench import Case
 from persistbench.trials import sandbox
 from pipelines._data import classes
+from tests._browser import chromium
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -79,3 +81,18 @@ def checkout(tmp_path: Path) -> Path:
     for command in (("init", "-q"), ("add", "-A"), (*identity, "commit", "-qm", "copy")):
         subprocess.run(["git", *command], cwd=copy, check=True)
     return copy
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of a file."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh tab."""
+    found = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield found
+    found.close()

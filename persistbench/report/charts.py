@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from persistbench import store
 from persistbench.backends import FLOOR
+from persistbench.report.dataset import columns
 from persistbench.report.figures import Figure
 from persistbench.report.formats import with_interval
 from persistbench.report.templates import fill
@@ -74,6 +75,7 @@ def theme(dark: bool) -> dict[str, Any]:
             "orient": "top",
             "symbolOpacity": 1,
         },
+        "header": {"labelColor": ink, "labelFontSize": 12},
         "title": {"color": ink, "fontSize": 13, "anchor": "start"},
         "text": {"color": ink, "fontSize": 11},
         "rule": {"color": ink},
@@ -209,7 +211,8 @@ def interactive(name: str, chart: Any, alt_text: str) -> Markup:
     """
     spec = chart.properties(description=alt_text).to_dict()
     spec.pop("config", None)  # the page has one theme for all
-    return fill("chart.html", name=name, spec=spec, alt=alt_text)
+    rows = {name: columns(found) for name, found in spec.pop("datasets", {}).items()}
+    return fill("chart.html", name=name, spec=spec, rows=rows, alt=alt_text)
 
 
 def save(picture: Picture, folder: Path, name: str) -> list[Path]:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from persistbench import calibration, intervals, pairs, records
 from persistbench.intervals import LogRatio
 from persistbench.outcomes import access
+from persistbench.report import trials
 from persistbench.report.figures import CPU, Figure, Table
-from persistbench.report.places import Source, place
+from persistbench.report.places import Source, place, place_of_trials
 
 
 class _Cell(NamedTuple):
@@ -60,7 +61,11 @@ def collect(results: Path) -> Table:
     figures, derived = _with_pairs(newest.values(), calibrations, warnings)
     places = [place(*key, found) for key, found in sorted(sources.items())]
     timed = {cell.figure.cell: cell.samples for cell in newest.values() if cell.samples}
-    return Table(figures, places, warnings, timed, derived, calibrations)
+    tried, broken = trials.read(results)
+    warnings += broken
+    for machine in sorted(tried.keys() - {own.machine for own in places}):
+        places.append(place_of_trials(machine, tried[machine]))
+    return Table(figures, places, warnings, timed, derived, calibrations, tried)
 
 
 def _read(

@@ -53,11 +53,11 @@ def samples(table: Table) -> list[list[float]]:
 def columns(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Return rows by column; a column of repeating texts is a list of words and their numbers.
 
-    A quarter of the bytes that a list of objects takes.
+    A quarter of the bytes that a list of objects takes. What a row lacks is None.
     """
     packed: dict[str, Any] = {}
-    for name in found[0] if found else ():
-        values = [row[name] for row in found]
+    for name in dict.fromkeys(name for row in found for name in row):
+        values = [row.get(name) for row in found]
         if all(isinstance(value, str) for value in values):
             words = list(dict.fromkeys(values))
             numbers = {word: number for number, word in enumerate(words)}
@@ -89,7 +89,7 @@ def _compared(group: list[Figure]) -> Iterable[tuple[Figure, dict[str, Any]]]:
             other = references.get(name)
             # A count, or nothing at all, is no measure of another.
             found = ratio(figure, other) if other and figure.value and other.value else None
-            row[f"to_{name}"] = _short(found.value if found else None, 6)
+            row[f"to_{name}"] = _short(found.value if found else None, 7)
             row[f"to_{name}_low"] = _short(found.low if found else None, 6)
             row[f"to_{name}_high"] = _short(found.high if found else None, 6)
         yield figure, row

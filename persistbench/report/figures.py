@@ -5,6 +5,7 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from persistbench.calibration import Calibration
 from persistbench.intervals import LogRatio
@@ -100,6 +101,7 @@ class Table:
         derived: for each timed figure, its CPU time (question ``load_cpu``) and its ratio to
             each reference that was called in turn with it (question ``load/pickle-5``).
         calibrations: what is known of the instrument, by machine.
+        trials: the newest record of everything that was tried, by machine and trial.
     """
 
     figures: list[Figure]
@@ -108,6 +110,20 @@ class Table:
     samples: dict[CellKey, list[float]] = field(default_factory=dict)
     derived: list[Figure] = field(default_factory=list)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
+    trials: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+
+    def tried(self, trial: str) -> list[tuple[int, list[dict[str, Any]]]]:
+        """Return the records of a trial with the index of their place, where there are any."""
+        found = [
+            (index, self.trials.get(place.machine, {}).get(trial, []))
+            for index, place in enumerate(self.places)
+        ]
+        return [(index, own) for index, own in found if own]
+
+    def untried(self, trial: str) -> list[int]:
+        """Return the indices of the places without a record of a trial."""
+        tried = {index for index, _ in self.tried(trial)}
+        return [index for index in range(len(self.places)) if index not in tried]
 
     def cells(self, place: Place) -> Cells:
         """Return the figures of one place by pipeline (alphabetically), backend, question."""

@@ -1,10 +1,9 @@
 """The page: one file with everything in it, so that it opens from a disk with no network."""
 
 import vl_convert
-from markupsafe import Markup
 
 from persistbench import catalogue
-from persistbench.report import charts, dataset, sections
+from persistbench.report import charts, dataset, sections, trials
 from persistbench.report.figures import Place, Table
 from persistbench.report.formats import HOW_TO_MEASURE
 from persistbench.report.templates import asset, fill
@@ -19,8 +18,9 @@ def render(table: Table) -> str:
         sections=[
             (section.__name__.rpartition(".")[2], section.TITLE, html)
             for section, html in shown
-            if html is not None and rows
+            if html is not None and (rows or table.trials)
         ],
+        measured=bool(rows),
         how_to_measure=HOW_TO_MEASURE,
         warnings=table.warnings,
         places=_places(table.places),
@@ -30,12 +30,8 @@ def render(table: Table) -> str:
         themes={"light": charts.theme(dark=False), "dark": charts.theme(dark=True)},
         style=asset("page.css"),
         script=asset("page.js"),
-        vega=Markup(_vega().replace("</script", "<\\/script")),  # noqa: S704 (a library)
+        vega=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
     )
-
-
-def _vega() -> str:
-    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _places(places: list[Place]) -> list[tuple[str, str]]:
@@ -64,4 +60,5 @@ def _pipelines(table: Table) -> dict[str, str]:
     """Return what each pipeline stresses; empty for one that is not in the catalogue."""
     known = {name: pipeline.stresses for name, pipeline in catalogue.discover().items()}
     usable = {f.pipeline for f in table.figures if f.value is not None and not f.scaled}
+    usable |= {r["subject"] for _, found in table.tried(trials.EXACTNESS) for r in found}
     return {name: known.get(name, "") for name in sorted(usable)}

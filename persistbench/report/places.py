@@ -26,6 +26,24 @@ def place(machine: str, environment: str, sources: list[Source]) -> Place:
     return Place(machine, environment, _facts(ordered), _requirements(ordered))
 
 
+def place_of_trials(machine: str, tried: dict[str, list[dict[str, Any]]]) -> Place:
+    """Return what is known of a machine where something was tried and nothing was timed."""
+    records = sorted((r for own in tried.values() for r in own), key=lambda r: str(r["date"]))
+    versions: dict[str, str] = {}
+    for record in records:
+        libraries = record.get("libraries")
+        versions |= libraries if isinstance(libraries, dict) else {}
+    facts = {
+        "system": records[-1].get("os") or "",
+        "Python": records[-1].get("python") or "",
+        "libraries": _listed(versions),
+        "tried": " to ".join(dict.fromkeys(r["date"][:10] for r in (records[0], records[-1]))),
+    }
+    return Place(
+        machine, "", tuple((heading, str(text)) for heading, text in facts.items() if text)
+    )
+
+
 def _facts(sources: list[Source]) -> tuple[tuple[str, str], ...]:
     """Return headings and texts; the newest word on each."""
     newest = sources[-1]
@@ -43,7 +61,7 @@ def _facts(sources: list[Source]) -> tuple[tuple[str, str], ...]:
         "system": params.get("os") or record.get("os") or "",
         "file system of the artifacts": record.get("file_system") or "",
         "Python": record.get("python") or params.get("python") or "",
-        "libraries": ", ".join(f"{name} {version}" for name, version in sorted(versions.items())),
+        "libraries": _listed(versions),
         "measured": " to ".join(dict.fromkeys(_day(time) for time in _ends(started))),
         "commit of the suite": ", ".join(
             dict.fromkeys(source.result.commit_hash[:8] for source in sources)
@@ -57,6 +75,10 @@ def _requirements(sources: list[Source]) -> dict[str, str]:
     own = {"arch", "cpu", "machine", "num_cpu", "os", "ram"}
     params = sources[-1].result.params
     return {name: str(value) for name, value in params.items() if name not in own and value}
+
+
+def _listed(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
 
 
 def _ends(times: list[int]) -> list[int]:

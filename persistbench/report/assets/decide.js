@@ -2,7 +2,7 @@
 // total() is Deployment.total() and ratio() is compare.ratio() of the Python package.
 "use strict";
 (() => {
-  const { backends: CLAIMS, floor: FLOOR, reference: REFERENCE } = JSON.parse(
+  const { backends: CLAIMS, floor: FLOOR, reference: REFERENCE, survivors: SURVIVORS } = JSON.parse(
     document.getElementById("claims").textContent,
   );
   const element = (id) => document.getElementById(id);
@@ -50,13 +50,27 @@
     if (!claims) found.push("what it claims is not known: its file is not in this checkout");
     else {
       if (settings.need === "estimator" && claims.returns !== "estimator")
-        found.push("gives back a predictor, not the estimator");
+        found.push("gives back a predictor, which cannot be fitted again, not the estimator");
       if (settings.trust === "no" && claims.executes_code)
         found.push("opening the file runs whatever code is in it");
       if (settings.custom === "yes" && !claims.carries_code)
         found.push("saves functions and classes by name: who opens the file must be able to import them");
     }
     return found;
+  }
+
+  /** Return what a reader must know before taking a backend that is not out. */
+  function notes({ tolerance, audits }, settings) {
+    const found = [];
+    if (tolerance > 0) found.push(`answers within ${tolerance}, not bit for bit`);
+    if (settings.trust === "no" && audits) found.push("opens only types that are on your list");
+    return found.join("; ");
+  }
+
+  /** Return the part of the estimators that came back the same: never rounded up. */
+  function survival(place, backend) {
+    const [same, tried] = SURVIVORS[place]?.[backend] ?? [0, 0];
+    return tried ? `${Math.floor((same / tried) * 1000) / 10} % of ${tried}` : "not tried";
   }
 
   function decide(settings) {
@@ -111,10 +125,15 @@
       const row = body.insertRow();
       row.dataset.backend = found.backend;
       cell(row, "td", `${index && found.ratio.tie ? "=" : ""}${index + 1}`);
-      cell(row, "th", found.backend).scope = "row";
+      const name = cell(row, "th", found.backend);
+      name.scope = "row";
+      const note = notes(CLAIMS[found.backend], settings);
+      if (note) cell(name, "div", note).className = "price";
       cell(row, "td", time(found.value)).dataset.seconds = found.value;
       cell(row, "td", `${time(found.low)} to ${time(found.high)}`);
       cell(row, "td", index ? `${Number(found.ratio.value.toPrecision(3))}×` : "1");
+      if (Object.keys(SURVIVORS).length)
+        cell(row, "td", survival(settings.place, found.backend)).dataset.survival = "";
       for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(found[part]));
     });
     element("ranking").hidden = ranking.length === 0;

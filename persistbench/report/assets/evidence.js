@@ -1,9 +1,8 @@
 // The table of the section Evidence, made by DataTables from the figures of the page.
 "use strict";
 (async () => {
-  const source = document.getElementById("datatables").textContent;
-  const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const { default: DataTable } = await import(address);
+  const { default: DataTable } = await persistbench.library("datatables");
+  await persistbench.opened;
   const plain = DataTable.render.text(); // escapes what comes from outside
   const text = (name) => ({ title: name, name, data: name, render: plain });
   const measured = (field, shown) => ({

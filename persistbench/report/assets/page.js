@@ -4,12 +4,44 @@
 // into the parameter NAME of every chart that has one, and is handed to persistbench.follow().
 "use strict";
 const persistbench = (() => {
-  const { figures: packed, samples, themes } = JSON.parse(document.getElementById("data").textContent);
-  const columns = Object.entries(packed).map(([name, values]) =>
-    [name, values.words ? values.numbers.map((number) => values.words[number]) : values]);
-  const figures = columns[0][1].map((_, index) =>
-    Object.fromEntries(columns.map(([name, values]) => [name, values[index]])));
+  /** Return the text that templates.packed() has put into an element. */
+  async function unpacked(id) {
+    const text = atob(document.getElementById(id).textContent);
+    const bytes = new Uint8Array(text.length);
+    for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
 
+  const value = async (id) => JSON.parse(await unpacked(id));
+
+  async function library(id) {
+    const address = URL.createObjectURL(new Blob([await unpacked(id)], { type: "text/javascript" }));
+    return import(address).finally(() => URL.revokeObjectURL(address));
+  }
+
+  /** Return the rows that dataset.columns() has made columns of. */
+  function rows(packed) {
+    const columns = Object.entries(packed).map(([name, values]) =>
+      [name, values.words ? values.numbers.map((number) => values.words[number]) : values]);
+    return (columns[0]?.[1] ?? []).map((_, index) =>
+      Object.fromEntries(columns.map(([name, values]) => [name, values[index]])));
+  }
+
+  let figures = [], samples = [], themes, open = false;
+  const opened = value("data").then((data) => {
+    figures = rows(data.figures);
+    ({ samples, themes } = data);
+  });
+  opened.catch((error) => {
+    const notice = document.getElementById("notice");
+    notice.hidden = false;
+    notice.textContent = `This browser cannot read the figures (${error.message});`
+      + " one that is no older than 2023 can.";
+  });
+  const vega = library("vega");
+  const charts = new Map(); // what each is made of, by name
+  const drawn = new Map(); // promises, by name of the chart
   const controls = new Map();
   const followers = [];
   const views = new Map(); // by name of the chart
@@ -62,13 +94,15 @@ const persistbench = (() => {
       for (const part of document.querySelectorAll(`[data-${name}]`))
         part.hidden = part.dataset[name] !== String(value);
     for (const view of views.values()) parameters(view, values);
-    for (const follower of followers) follower(values);
+    if (open) for (const follower of followers) follower(values);
   }
 
   async function embed(canvas) {
     const name = canvas.dataset.chart;
-    const spec = JSON.parse(document.getElementById(`chart-${name}`).textContent);
-    spec.datasets = { ...spec.datasets, figures, ...waiting.get(name) };
+    const { spec, rows: packed } = await charts.get(name);
+    const own = Object.entries(packed).map(([set, columns]) => [set, rows(columns)]);
+    spec.datasets = { ...Object.fromEntries(own), figures, ...waiting.get(name) };
+    await vega;
     const { view } = await vegaEmbed(canvas, spec, {
       renderer: "svg",
       logLevel: 1, // errors; a chart as wide as its container warns that its height is its own
@@ -80,15 +114,36 @@ const persistbench = (() => {
     await parameters(view, settings());
   }
 
-  async function drawAll() {
-    document.documentElement.classList.toggle("dark", dark.matches);
-    for (const canvas of document.querySelectorAll("[data-chart]")) {
-      await new Promise(setTimeout); // the page is shown, and answers, between two charts
-      await embed(canvas).catch((error) => {
+  /** Draw a chart, unless it is there. */
+  function drawOnce(canvas) {
+    const name = canvas.dataset.chart;
+    if (!drawn.has(name))
+      drawn.set(name, embed(canvas).catch((error) => {
         canvas.textContent = `This chart cannot be drawn: ${error.message}`;
         console.error(error);
-      });
-    }
+      }));
+    return drawn.get(name);
+  }
+
+  const drawAll = () => Promise.all([...document.querySelectorAll("[data-chart]")].map(drawOnce));
+
+  // A chart is drawn when it comes near the window; the page is ready when those are there.
+  const near = new IntersectionObserver(async (entries) => {
+    for (const { isIntersecting, target } of entries)
+      if (isIntersecting) {
+        near.unobserve(target);
+        await new Promise(setTimeout); // the page is shown, and answers, between two charts
+        await drawOnce(target);
+      }
+    document.documentElement.dataset.ready = "true";
+  }, { rootMargin: "50% 0%" });
+
+  function colour() {
+    document.documentElement.classList.toggle("dark", dark.matches);
+    const shown = new Set(drawn.keys());
+    drawn.clear();
+    for (const canvas of document.querySelectorAll("[data-chart]"))
+      if (shown.has(canvas.dataset.chart)) drawOnce(canvas);
   }
 
   document.addEventListener("DOMContentLoaded", async () => {
@@ -107,26 +162,38 @@ const persistbench = (() => {
         update();
       });
     }
+    const canvases = document.querySelectorAll("[data-chart]");
+    for (const { dataset: { chart } } of canvases) charts.set(chart, value(`chart-${chart}`));
     read(location.hash);
     update();
-    dark.addEventListener("change", drawAll);
+    await opened;
+    open = true;
+    update();
+    colour();
+    dark.addEventListener("change", colour);
+    addEventListener("beforeprint", drawAll);
     addEventListener("hashchange", () => {
       read(location.hash);
       history.replaceState(null, "", address(sectionOf(location.hash)));
       update();
     });
-    await drawAll();
-    document.documentElement.dataset.ready = "true";
+    for (const canvas of canvases) near.observe(canvas);
+    if (canvases.length === 0) document.documentElement.dataset.ready = "true";
   });
 
   return {
-    figures,
-    samples, // of each figure, in the same order
+    get figures() { return figures; },
+    get samples() { return samples; }, // of each figure, in the same order
+    opened, // a promise: the figures are there
+    value,
+    rows,
+    library,
+    drawAll,
     address,
-    /** Call a function with the settings, now or when the page is whole, and at every change. */
+    /** Call a function with the settings, when the figures are there and at every change. */
     follow(follower) {
       followers.push(follower);
-      if (document.readyState !== "loading" && controls.size) follower(settings());
+      if (open) follower(settings());
     },
     /** Give a chart the rows of the data set that bears its name. */
     draw(chart, rows) {

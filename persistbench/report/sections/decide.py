@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from persistbench import backends
 from persistbench.backends import FLOOR, REFERENCE
-from persistbench.report import charts
+from persistbench.report import charts, trials
 from persistbench.report.figures import Table
+from persistbench.report.sections import survival
 from persistbench.report.templates import asset, fill
 from persistbench.report.total import Deployment
 
@@ -21,11 +22,16 @@ def render(table: Table) -> Markup | None:
     """Return the controls and an empty ranking, which decide.js fills from the figures."""
     if not any(figure.question == "load" for figure in table.figures):
         return None
-    claims = {id: asdict(backend.claims) for id, backend in backends.discover().items()}
+    claims = {id: asdict(backend.claims) for id, backend in backends.for_trials().items()}
+    survivors = {
+        index: {backend: (row.same, row.tried) for backend, row in survival.counts(found).items()}
+        for index, found in table.tried(trials.SURVIVAL)
+    }
     return fill(
         "decide.html",
         deployment=Deployment(),
         claims=claims,
+        survivors=survivors,
         floor=FLOOR,
         reference=REFERENCE,
         chart=charts.interactive("totals", chart(), "Bar chart of the total cost by its parts."),

@@ -1,0 +1,163 @@
+"""Heat maps of words: what happened to each subject with each backend, and why."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import altair as alt
+from markupsafe import Markup
+
+from persistbench.outcomes import Outcome
+from persistbench.report import charts, trials
+from persistbench.report.templates import fill
+
+
+class Look(NamedTuple):
+    """How a word is shown: by a colour, and by a sign for whoever sees no colours."""
+
+    colour: str
+    sign: str
+    ink: str = "black"
+
+
+OUTCOMES: dict[str, Look] = {
+    Outcome.SAME: Look("#d5d7da", ""),
+    Outcome.STATE_DIFFERS: Look("#56B4E9", "s"),
+    Outcome.VALUES_DIFFER: Look("#E69F00", "v"),
+    Outcome.LABELS_DIFFER: Look("#D55E00", "l"),
+    Outcome.ERROR_AT_DUMP: Look("#0072B2", "d", "white"),
+    Outcome.UNSUPPORTED: Look("#009E73", "–"),
+    Outcome.ERROR_AT_LOAD: Look("#CC79A7", "L"),
+    Outcome.ERROR_AT_USE: Look("#CC79A7", "U"),
+    Outcome.CRASH: Look("#F0E442", "✗"),
+    Outcome.TIMEOUT: Look("#F0E442", "t"),
+    Outcome.ERROR_AT_BUILD: Look("#888888", "b"),
+    Outcome.NOT_INSTALLED: Look("#888888", "·"),
+}
+"""Colours told apart by colour-blind readers (Okabe and Ito 2008); signs tell the rest."""
+
+
+def interactive(
+    name: str,
+    places: list[tuple[int, list[dict[str, Any]]]],
+    tell: Callable[[dict[str, Any]], tuple[str, str]],
+    looks: Mapping[str, Look],
+    alt_text: str,
+    **how: Any,
+) -> Markup:
+    """Return the HTML of a heat map, between the words and the backends that are in it.
+
+    Args:
+        name: unique on the page.
+        places: their indices, each with its records.
+        tell: returns the word and the reason that are shown of a record.
+        looks: of the words, in the order of the legend.
+        alt_text: what it shows, for a reader who cannot see it.
+        how: see :func:`chart`.
+    """
+    names = {index: trials.alike(found, lambda r: tell(r)[0]) for index, found in places}
+    rows = [row for index, found in places for row in cells(index, found, names[index], tell)]
+    shown = {row["word"] for row in rows}
+    used = {word: look for word, look in looks.items() if word in shown}
+    return fill(
+        "heat.html",
+        looks=used,
+        chart=charts.interactive(name, chart(rows, used, **how), alt_text),
+        alike=[(index, trials.members(own)) for index, own in names.items()],
+    )
+
+
+def cells(
+    place: int,
+    found: list[dict[str, Any]],
+    names: dict[str, str],
+    tell: Callable[[dict[str, Any]], tuple[str, str]],
+) -> list[dict[str, Any]]:
+    """Return a row for each cell; backends with one name share theirs."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for record in found:
+        key = (record["subject"], names[record["backend"]], record.get("place") or "")
+        if key not in rows:
+            word, reason = tell(record)
+            rows[key] = {
+                "place": place,
+                "subject": key[0],
+                "backend": key[1],
+                "where": key[2],
+                "word": word,
+                "reason": reason,
+            }
+    return list(rows.values())
+
+
+def chart(
+    rows: list[dict[str, Any]],
+    looks: Mapping[str, Look],
+    *,
+    subjects: Sequence[str] | None = None,
+    columns: Sequence[str] = (),
+    wanted: str = "",
+    step: int = 22,
+) -> Any:
+    """Return the heat map with the parameter ``place``.
+
+    Args:
+        rows: see :func:`cells`.
+        looks: of the words that are in them.
+        subjects: their order; None is alphabetical.
+        columns: the values of ``where`` whose maps stand side by side; empty for one map.
+        wanted: the name of a parameter with a text that shown subjects contain.
+        step: pixels of a cell.
+    """
+    signs = json.dumps({word: look.sign for word, look in looks.items()})
+    light = json.dumps([word for word, look in looks.items() if look.ink == "white"])
+    scale = alt.Scale(domain=list(looks), range=[look.colour for look in looks.values()])
+    sort = list(subjects) if subjects is not None else "ascending"
+    across = alt.Axis(orient="top", labelAngle=-60, labelLimit=180)
+    spoken = "datum.subject + ', ' + datum.backend + ': ' + datum.word"
+    base = (
+        alt.Chart()
+        .transform_calculate(
+            sign=f"{signs}[datum.word]",
+            spoken=f"{spoken} + (datum.reason ? ', ' + datum.reason : '')",
+        )
+        .encode(
+            x=alt.X("backend:N", title=None, axis=across),
+            y=alt.Y("subject:N", title=None, sort=sort),
+            tooltip=[
+                alt.Tooltip(f"{field}:N", title=title)
+                for field, title in {
+                    "subject": "of",
+                    "backend": "backend",
+                    "word": "outcome",
+                    "reason": "reason",
+                }.items()
+            ],
+        )
+    )
+    layers = alt.layer(
+        base.mark_rect(stroke="white", strokeWidth=0.5).encode(
+            color=alt.Color("word:N", scale=scale, legend=None), description="spoken:N"
+        ),
+        base.transform_filter("datum.sign")
+        .mark_text(fontSize=10, aria=False)
+        .encode(
+            text="sign:N",
+            color=alt.condition(
+                f"indexof({light}, datum.word) >= 0", alt.value("white"), alt.value("black")
+            ),
+        ),
+        data=alt.InlineData(values=rows),
+    ).properties(width=alt.Step(step), height=alt.Step(min(step, 18)))
+    found = layers
+    if columns:
+        header = alt.Header(title=None, labelAnchor="start", labelFontWeight="bold")
+        found = layers.facet(column=alt.Column("where:N", header=header, sort=list(columns)))
+    found = found.transform_filter("datum.place === place").add_params(
+        alt.param(name="place", value=0)
+    )
+    if wanted:
+        found = found.transform_filter(
+            f"indexof(lower(datum.subject), lower({wanted})) >= 0"
+        ).add_params(alt.param(name=wanted, value=""))
+    return found

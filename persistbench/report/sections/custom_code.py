@@ -1,0 +1,71 @@
+"""Custom code: which functions and classes of the user's own come back, and where."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from persistbench.outcomes import Outcome
+from persistbench.report import heat, trials
+from persistbench.report.figures import Table
+from persistbench.report.templates import fill
+
+ORDER = 74
+TITLE = "Custom code"
+
+FALSE_SUCCESS = "false success"
+"""The dump has succeeded, and nobody can use what it wrote."""
+
+KINDS = (
+    "module-function",
+    "module-class",
+    "partial",
+    "ufunc",
+    "main-function",
+    "main-class",
+    "lambda",
+    "closure",
+    "local-class",
+)
+"""From what is found by its name everywhere to what has none."""
+
+LOOKS = {FALSE_SUCCESS: heat.Look("#D55E00", "!"), **heat.OUTCOMES}
+
+
+def render(table: Table) -> Markup | None:
+    """Return a heat map of kinds of code and backends, the module present and absent."""
+    places = table.tried(trials.CUSTOM_CODE)
+    if not places:
+        return None
+    alt_text = (
+        "Heat maps of the outcome by kind of code and backend, "
+        "with the module present and absent where the artifact is loaded."
+    )
+    others = {record["subject"] for _, found in places for record in found} - set(KINDS)
+    return fill(
+        "custom_code.html",
+        untried=table.untried(trials.CUSTOM_CODE),
+        chart=heat.interactive(
+            "custom-code",
+            places,
+            tell,
+            LOOKS,
+            alt_text,
+            subjects=(*KINDS, *sorted(others)),
+            columns=("present", "absent"),
+        ),
+        places=[(index, honest(found)) for index, found in places],
+    )
+
+
+def tell(record: dict[str, Any]) -> tuple[str, str]:
+    """Return the word and the reason that are shown of a record."""
+    if record.get("false_success") is True:
+        return FALSE_SUCCESS, f"{record['outcome']}: {record['reason']}"
+    return str(record["outcome"]), str(record["reason"])
+
+
+def honest(found: list[dict[str, Any]]) -> list[str]:
+    """Return the installed backends that never claim a success that is none."""
+    liars = {record["backend"] for record in found if tell(record)[0] == FALSE_SUCCESS}
+    tried = {r["backend"] for r in found if r["outcome"] != Outcome.NOT_INSTALLED}
+    return sorted(tried - liars)

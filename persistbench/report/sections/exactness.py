@@ -1,0 +1,114 @@
+"""Exactness: is a loaded pipeline the one that was saved, and where do its bytes go?"""
+
+from collections import defaultdict
+from typing import Any
+
+from markupsafe import Markup
+
+from persistbench.backends import REFERENCE
+from persistbench.outcomes import Outcome
+from persistbench.report import heat, trials
+from persistbench.report.figures import Table
+from persistbench.report.templates import asset, fill
+from persistbench.steps import Step, advice
+
+ORDER = 76
+TITLE = "Exactness"
+
+CHECKS = {
+    "predictions": "it predicts the same",
+    "attributes": "every attribute is the same",
+    "parameters": "get_params is the same",
+    "clone": "it can be cloned",
+    "refit": "it can be fitted again",
+    "second dump": "dumped again, it gives the same bytes",
+    "deterministic": "dumped twice, the original gives the same bytes",
+}
+"""What each check says if it is passed; the worst to miss first."""
+
+ALL_RIGHT = "all right"
+
+LOOKS = {
+    ALL_RIGHT: heat.Look("#d5d7da", ""),
+    "predictions": heat.Look("#D55E00", "p"),
+    "attributes": heat.Look("#E69F00", "a"),
+    "parameters": heat.Look("#E69F00", "g"),
+    "clone": heat.Look("#E69F00", "c"),
+    "refit": heat.Look("#E69F00", "f"),
+    "second dump": heat.Look("#56B4E9", "2"),
+    "deterministic": heat.Look("#56B4E9", "="),
+    **{word: look for word, look in heat.OUTCOMES.items() if word != Outcome.SAME},
+}
+
+_CAME_BACK = frozenset(
+    {Outcome.SAME, Outcome.STATE_DIFFERS, Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER}
+)
+
+NOT_ASKED = "n/a"
+"""What the text of a check begins with that makes no sense for a backend."""
+
+
+def render(table: Table) -> Markup | None:
+    """Return the worst check by pipeline and backend; exactness.js shows the chosen cell."""
+    places = table.tried(trials.EXACTNESS)
+    if not places:
+        return None
+    alt_text = "Heat map of the worst check by pipeline and backend."
+    backends = sorted({record["backend"] for _, found in places for record in found})
+    return fill(
+        "exactness.html",
+        untried=table.untried(trials.EXACTNESS),
+        checks=CHECKS,
+        places=[(index, *passed(found)) for index, found in places],
+        chart=heat.interactive("exactness", places, tell, LOOKS, alt_text),
+        backends=backends,
+        first=REFERENCE if REFERENCE in backends else backends[0],
+        records=[{"place": index, **_kept(r)} for index, found in places for r in found],
+        words={"metrics": trials.METRICS, "matrix": trials.MATRIX},
+        script=asset("exactness.js"),
+    )
+
+
+def wrong(record: dict[str, Any]) -> dict[str, str]:
+    """Return what is wrong by check, the worst first."""
+    order = [*CHECKS, *sorted(record["checks"].keys() - CHECKS.keys())]
+    found = {check: record["checks"].get(check, "") for check in order}
+    return {c: text for c, text in found.items() if text and not text.startswith(NOT_ASKED)}
+
+
+def tell(record: dict[str, Any]) -> tuple[str, str]:
+    """Return the worst check that is missed and what it says; else the outcome."""
+    if record["outcome"] in _CAME_BACK and (misses := wrong(record)):
+        return next(iter(misses.items()))
+    if record["outcome"] == Outcome.SAME:
+        return ALL_RIGHT, ""
+    return str(record["outcome"]), str(record["reason"])
+
+
+def passed(
+    found: list[dict[str, Any]],
+) -> tuple[dict[str, dict[str, tuple[int, int]]], dict[str, list[str]]]:
+    """Return how many pipelines pass each check, of how many that were asked, by backend.
+
+    Backends with the same numbers share a name; the second part says which.
+    """
+    numbers: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+    for record in found:
+        own = numbers[record["backend"]]
+        for check in CHECKS:
+            text = record["checks"].get(check)
+            asked = text is not None and not text.startswith(NOT_ASKED)
+            before = own.get(check, (0, 0))
+            own[check] = (before[0] + (asked and not text), before[1] + asked)
+    names = trials.named(numbers)
+    return {names[backend]: numbers[backend] for backend in sorted(numbers)}, trials.members(names)
+
+
+def _kept(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page shows of a record when its cell is chosen."""
+    names = ("subject", "backend", "outcome", "reason", "largest_difference", "label_changes")
+    return {
+        **{name: record.get(name) for name in (*names, "metrics", "steps")},
+        "wrong": wrong(record),
+        "advice": advice([Step(**step) for step in record["steps"]]),
+    }
