@@ -13,6 +13,7 @@ from rich.progress import TaskID
 from rich.table import Table
 
 from persistbench import backends, bench, catalogue, cli_try
+from persistbench import steps as weighing
 from persistbench.backends import Backend
 from persistbench.catalogue import Pipeline
 from persistbench.errors import UserError
@@ -129,6 +130,32 @@ def calibrate() -> None:
     for sentence in verdict.sentences():
         print(sentence)
     print(f"Stored in {path}, and shown by the report after `asv publish`.")
+
+
+@app.command()
+def weigh(
+    artifact: Annotated[Path, typer.Argument(help="A file that a backend has saved.")],
+    backend: Annotated[str, typer.Option(help="The backend that has saved it.")],
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that a safe backend may load; may be repeated."),
+    ] = None,
+    trusted: Annotated[
+        bool,
+        typer.Option("--trusted", help="I trust the file: loading it may run any code in it."),
+    ] = False,
+) -> None:
+    """Show where the bytes of an artifact go, step by step."""
+    kept, steps = weighing.of_artifact(artifact, backends.get(backend), tuple(trust or ()), trusted)
+    table = Table(title=f"{artifact}: {_size(kept)}", title_justify="left")
+    for heading in ("step", "class", "size", "load", "largest attribute"):
+        table.add_column(heading, justify="right" if heading in ("size", "load") else "left")
+    for step in steps:
+        load = formats.human(step.load_seconds, "seconds") if step.load_seconds else "n/a"
+        largest = f"{step.largest} ({_size(step.largest_bytes)})" if step.largest else ""
+        table.add_row(step.step, step.kind, _size(step.bytes), load, largest)
+    Console().print(table, markup=False)
+    print(weighing.advice(steps))
 
 
 @app.command()

@@ -52,6 +52,20 @@ def custom_code(backend: BackendOption = None, scheduler: SchedulerOption = None
     make(trials.KIND, trials.tasks(backend or []), scheduler)
 
 
+@app.command()
+def exactness(
+    pipeline: Annotated[
+        list[str] | None, typer.Option(help="Only this pipeline; may be repeated.")
+    ] = None,
+    backend: BackendOption = None,
+    scheduler: SchedulerOption = None,
+) -> None:
+    """Compare every pipeline with what a process that has never seen it loads."""
+    from persistbench.trials import exactness as trials
+
+    make(trials.KIND, trials.tasks(pipeline or [], backend or []), scheduler)
+
+
 def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> None:
     """Make what has no record yet, under a progress bar; print what is known at the end."""
     root = bench.checkout()

@@ -111,13 +111,13 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _of_object(value: Any) -> Iterator[tuple[str, Any]]:
-    own = getattr(value, "__dict__", None)
+    own = getattr(value, "__dict__", {})
     try:
         reduced = value.__reduce_ex__(2)
     except Exception:  # it refuses to be pickled: what can be seen of it
         reduced = None
     if not isinstance(reduced, tuple):
-        for name in sorted(own or {}):
+        for name in sorted(own):
             yield f".{name}", own[name]
         return
     # Plain attributes go by their names; what a class makes of itself, by position.

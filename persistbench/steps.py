@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from persistbench.backends import Backend
+from persistbench.errors import UserError
+from persistbench.outcomes import explain
 
 LOADS = 5
 """Each step is loaded so often; the median counts."""
@@ -34,6 +36,37 @@ class Step:
     load_seconds: float | None
     largest: str
     largest_bytes: int
+
+
+def of_artifact(
+    path: Path, backend: Backend, names: tuple[str, ...], trusted: bool
+) -> tuple[int, list[Step]]:
+    """Return the size of an artifact in bytes, and what its steps cost.
+
+    Args:
+        path: of the artifact.
+        backend: what has saved it.
+        names: what a safe backend may load beside its own list.
+        trusted: whether the reader has said that the file may run code.
+
+    Raises:
+        UserError: it may not be opened, cannot be, or holds no estimator.
+    """
+    if backend.missing:
+        raise UserError(backend.unavailable + ".")
+    if backend.claims.returns != "estimator":
+        raise UserError(f"{backend.id} gives back a {backend.claims.returns}, which has no steps.")
+    if backend.claims.executes_code and not trusted:
+        raise UserError(
+            f"Loading {path} with {backend.id} may run any code that its maker has put into it: "
+            "say --trusted if you know where it comes from."
+        )
+    try:
+        size = path.stat().st_size
+        estimator = backend.trusting(names).load(str(path))
+    except Exception as error:
+        raise UserError(f"{path} cannot be loaded with {backend.id}: {explain(error)}.") from error
+    return size, weigh(estimator, backend.trusting(names))
 
 
 def weigh(estimator: Any, backend: Backend, rows: Any = None) -> list[Step]:

@@ -155,7 +155,7 @@ class Backend(ABC):
         raise UnsupportedError(f"{self.id} offers no look into a file before it is loaded")
 
     def refuses(self, error: Exception) -> bool:
-        """Return whether ``load`` has raised this because the file asks for what is not admitted."""
+        """Return whether ``load`` raised this because the file asks for what is not admitted."""
         return False
 
     def read(self, path: str) -> int:

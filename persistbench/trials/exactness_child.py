@@ -45,7 +45,7 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
 
     fitted = fit(catalogue.get(pipeline))
     reference, estimator = fitted.load_reference(), fitted.load_estimator()
-    parameters = getattr(estimator, "get_params", dict)()
+    parameters: dict[str, Any] = getattr(estimator, "get_params", dict)()
     about = {
         "reference": reference,
         "state": state(estimator),
