@@ -51,11 +51,6 @@ class CompressedJoblib(Backend):
         return self.compressor == "zlib" and self.level not in (1, 3, 9)
 
     @property
-    def claims(self) -> Claims:
-        # The header of gzip holds the time.
-        return Claims(deterministic=self.compressor != "gzip")
-
-    @property
     def why_not_mapped(self) -> str:
         return f"a file compressed with {self.compressor} cannot be memory-mapped"
 

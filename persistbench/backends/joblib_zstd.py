@@ -10,7 +10,10 @@ from persistbench.backends.joblib import CompressedJoblib
 
 @dataclass(frozen=True)
 class ZstdJoblib(CompressedJoblib):
-    """A file that can be opened wherever the same compressor has been registered."""
+    """A file that can be opened wherever the same compressor has been registered.
+
+    joblib takes no level above 9.
+    """
 
     requires = ("joblib", "zstandard")
 
@@ -57,4 +60,4 @@ def _teach_joblib() -> None:
 
 
 _DEFAULT = 3
-BACKENDS = tuple(ZstdJoblib("zstd", level) for level in (1, _DEFAULT, 10))
+BACKENDS = tuple(ZstdJoblib("zstd", level) for level in (1, _DEFAULT, 9))

