@@ -171,7 +171,7 @@ def test_artifact_is_loaded_where_its_estimator_was_never_seen() -> None:
 
 
 def test_bytes_between_fields_are_no_state() -> None:
-    """joblib does not keep the padding of a tree's nodes, which holds nothing: it is the same."""
+    """Joblib does not keep the padding of a tree's nodes, which holds nothing: it is the same."""
     (task,) = survival.tasks("^DecisionTreeClassifier$", ["joblib"])
     assert outcomes(task)["joblib"]["outcome"] == "same"
 
