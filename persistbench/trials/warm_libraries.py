@@ -6,6 +6,7 @@ with dill first joblib would save lambdas and open files, too.
 """
 
 import contextlib
+import gc
 
 import joblib  # noqa: F401
 from sklearn.utils import all_estimators
@@ -18,3 +19,4 @@ for backend in backends.discover().values():
     if not backend.missing and "onnxruntime" not in backend.requires:
         with contextlib.suppress(Exception):  # a broken library says so in its own trials
             backend.import_modules()
+gc.freeze()  # children need not look through all this for garbage
