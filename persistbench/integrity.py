@@ -88,19 +88,21 @@ def compare(original: Reference, loaded: Any, claims: Claims = _EXACT) -> Verdic
     outputs = _outputs(loaded, original.X)
     if claims.returns == "predictor":
         outputs = {
-            name: _as_expected(original.outputs[name], found)
+            name: _as_expected(_dense(original.outputs[name]), found)
             for name, found in outputs.items()
             if name in original.outputs
         }
         if not outputs:
             return Verdict(Outcome.ERROR_AT_USE, "it answers nothing that the original answers")
-    asked = outputs if claims.returns == "predictor" else original.outputs
+    expected = original.outputs
+    if claims.returns == "predictor":
+        expected = {name: _dense(expected[name]) for name in outputs}
     differing = {
-        name: _describe_difference(original.outputs[name], outputs.get(name))
-        for name in asked
-        if not _close(original.outputs[name], outputs.get(name), claims.tolerance)
+        name: _describe_difference(output, outputs.get(name))
+        for name, output in expected.items()
+        if not _close(output, outputs.get(name), claims.tolerance)
     }
-    largest = _largest_difference(original.outputs, outputs) if claims.tolerance else None
+    largest = _largest_difference(expected, outputs) if claims.tolerance else None
     changes = 0
     if "predict" in differing:
         changes = _count_changed_rows(original.outputs["predict"], outputs.get("predict"))
@@ -144,6 +146,7 @@ def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
         return True
     found = _comparable(output)
     if claims.returns == "predictor":
+        expected = _dense(expected)
         found = _as_expected(expected, found)
     return _close(expected, found, claims.tolerance)
 
@@ -233,6 +236,16 @@ def _as_expected(expected: Any, found: Any) -> Any:
     if arrays and (kinds == ("f", "f") or set(kinds) <= set("iu") or set(kinds) <= set("OUT")):
         found = found.astype(expected.dtype)
     return found
+
+
+def _dense(output: Any) -> Any:
+    """Return an answer as an array where :func:`_comparable` has taken a sparse one apart."""
+    if isinstance(output, tuple) and len(output) == 4 and output[-1].shape == (2,):
+        from scipy.sparse import csr_array
+
+        data, indices, starts, shape = output
+        return csr_array((data, indices, starts), shape=tuple(shape)).toarray()
+    return output
 
 
 def _largest_difference(expected: dict[str, Any], found: dict[str, Any]) -> float:

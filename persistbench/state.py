@@ -15,6 +15,9 @@ import numpy as np
 
 from persistbench.store import digest
 
+_PLAIN = ("builtins", "collections", "sklearn.utils._bunch")
+"""Modules of mappings that are what they map: a Bunch also holds what it has to warn of."""
+
 _NAMED = 3
 """So many differing attributes are named; of the others only the number."""
 
@@ -84,7 +87,7 @@ def _digest(value: Any) -> str | None:
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of a value, each with what it adds to the path."""
-    if isinstance(value, Mapping) and type(value).__module__ in ("builtins", "collections"):
+    if isinstance(value, Mapping) and type(value).__module__ in _PLAIN:
         for key in sorted(value, key=repr):
             yield f"[{key!r}]", value[key]
     elif isinstance(value, list | tuple):

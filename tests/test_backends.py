@@ -243,9 +243,9 @@ def test_unknown_name_is_answered_with_the_closest() -> None:
 def second_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A folder whose files discovery takes for backends."""
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
-    backends.discover.cache_clear()
+    backends.for_trials.cache_clear()
     yield tmp_path
-    backends.discover.cache_clear()
+    backends.for_trials.cache_clear()
 
 
 VALID = """
@@ -291,6 +291,9 @@ def test_broken_file_fails_loudly(second_folder: Path, source: str, sentence: st
 
 def _base(array: Any) -> Any:
     """Return the memory map below views of it."""
-    while not isinstance(array, np.memmap) and getattr(array, "base", None) is not None:
-        array = array.base
+    while not isinstance(array, np.memmap):
+        below = array.obj if isinstance(array, memoryview) else getattr(array, "base", None)
+        if below is None:
+            break
+        array = below
     return array

@@ -22,7 +22,6 @@ FLOOR = "raw"
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-@cache
 def discover() -> dict[str, Backend]:
     """Return every backend by its id, in the order of the files, installed or not.
 

@@ -83,10 +83,12 @@ class Onnx(Backend):
         options: dict[Any, Any] = {
             kind: {"locale": "C"} for kind in (CountVectorizer, TfidfVectorizer)
         }
-        if hasattr(estimator, "predict_proba"):
-            # Probabilities as an array, not as a list of dictionaries.
-            options[id(estimator)] = {"zipmap": False}
-        graph = skl2onnx.to_onnx(estimator, initial_types=types, options=options)
+        # Probabilities as an array, not as a list of dictionaries; not every converter knows that.
+        plain = options | {id(estimator): {"zipmap": False}}
+        try:
+            graph = skl2onnx.to_onnx(estimator, initial_types=types, options=plain)
+        except NameError:  # so skl2onnx says that an option is none of this estimator's
+            graph = skl2onnx.to_onnx(estimator, initial_types=types, options=options)
         use = "predict" if hasattr(estimator, "predict") else "transform"
         graph.metadata_props.add(key=_ONLY, value=use)
         if graph.ByteSize() >= _LIMIT:
@@ -122,7 +124,8 @@ def _types(rows: Any) -> Any:
         return [(name, kind([None, 1])) for name, kind in kinds.items()]
     if isinstance(rows, list):
         return [("X", StringTensorType([None, 1]))]
-    return [("X", FloatTensorType([None, rows.shape[1]]))]
+    kind = StringTensorType if rows.dtype.kind in "OSU" else FloatTensorType
+    return [("X", kind([None, *rows.shape[1:]]))]
 
 
 _ONLY = "persistbench.method"
