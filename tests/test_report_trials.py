@@ -262,6 +262,7 @@ def test_trials_of_machines_are_never_mixed(page: Page, site: str) -> None:
     page.wait_for_function(CELLS + " === 1")
     assert spoken(page, "survival") == ["Ridge, joblib: crash"]
     assert page.locator("#survival caption:visible").inner_text().startswith("1 estimator;")
+    assert "was not tried" in page.inner_text("#exact-said")
     assert "persistbench try exactness" in page.inner_text("#exactness .notice:visible")
 
 
