@@ -19,6 +19,7 @@ from persistbench.trials import sandbox
 try:
     PIPELINES = list(catalogue.discover())
     BACKENDS = list(backends.discover())
+    MAPPING = [name for name in BACKENDS if backends.get(name).claims.memory_maps]
 except UserError as error:
     sys.exit(f"persistbench: {error}")
 

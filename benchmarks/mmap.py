@@ -13,7 +13,7 @@ Use is ``predict`` of the held-out rows, or ``transform`` where nothing is predi
 
 from operator import methodcaller
 
-from benchmarks._grid import Grid
+from benchmarks._grid import MAPPING, PIPELINES, Grid
 from benchmarks.load import Load as _Load
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome
@@ -31,11 +31,9 @@ class _Use(Grid):
 
 
 class _SteadyUse(_Use):
+    params = (PIPELINES, MAPPING)
+
     def prepare(self, cell):
-        if not cell.backend.claims.memory_maps:
-            raise UnsupportedError(
-                f"{cell.backend.id} cannot be mapped: nothing to compare its steady use with"
-            )
         super().prepare(cell)
         self.steady = self.backend.load(self.path, "r" if self.mapped else None)
         self.use(self.steady)

@@ -48,7 +48,7 @@ def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their names are those that asv's own files bear, pinned versions and all."""
     monkeypatch.chdir(ROOT)
     (own,) = bench._environments(["--quick"])
-    assert re.match(r"virtualenv-py3\.\d+-cloudpickle[\d.]+-joblib", own)
+    assert re.match(r"virtualenv-py3\.\d+-blosc2[\d.]+-cloudpickle", own)
     (existing,) = bench._environments(["-E", f"existing:{sys.executable}"])
     assert existing.startswith("existing-py")
 
