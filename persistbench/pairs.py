@@ -31,7 +31,7 @@ LEAST, MIDDLE = 10, 0.06
 """Calls are made at least so often if they take fewer seconds than this: in what SECONDS leaves
 them they would be too few to say what is typical of a process."""
 
-SLOW = ((2.0, 1), (0.5, 2))
+SLOW = ((1.0, 1), (0.3, 2))
 """Seconds, processes: a call that takes longer is made in so few processes, and then sits out the
 later rounds of a run. The minutes are worth more elsewhere: it is slower than others by far."""
 

@@ -29,6 +29,10 @@ class Skops(Backend):
         return "skops" if self.compression == "stored" else "skops-deflate"
 
     @property
+    def variant(self) -> bool:
+        return self.compression != "stored"
+
+    @property
     def modules(self) -> tuple[str, ...]:
         return ("skops.io",)
 

@@ -76,7 +76,7 @@ def _record(trial: Trial, name: str, folder: str, saved: dict[str, Any]) -> Reco
         return trial.record(Verdict(Outcome(outcome), reason))
     found = _child("load", name, folder, trial.backend)
     Path(folder, trial.backend).unlink()
-    if trial.backend in saved["varying"]:
+    if found.get("checks") and trial.backend in saved["varying"]:
         found["checks"] |= _VARYING
     return trial.record(_verdict(found), **found)
 
