@@ -109,7 +109,7 @@ def test_newest_record_counts(tmp_path: Path) -> None:
         {"bytes": "many"},
         {"bytes": float("nan")},
         {"trial": "custom-code", "place": "elsewhere"},
-        {"trial": "exactness"},
+        {"trial": "exactness", "checks": None},
         {"trial": "exactness", "checks": {}, "metrics": {"rare": 1}, "steps": []},
         {"trial": "exactness", "checks": {}, "metrics": {}, "steps": [{"step": "one"}]},
     ],
@@ -123,6 +123,19 @@ def test_foreign_lines_are_counted_and_left_out(tmp_path: Path, foreign: dict[st
     found, warnings = trials.read(tmp_path)
     assert [r["backend"] for r in found["desk"]["survival"]] == ["joblib"]
     assert warnings == [f"{path} has 1 foreign lines, which are left out."]
+
+
+def test_what_did_not_come_back_has_no_checks(tmp_path: Path) -> None:
+    """A record of a pipeline that could not be saved is whole without anything that was checked."""
+    path = tried(tmp_path, "exactness", "forest", "onnx", outcome="unsupported", reason="no")
+    line = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in line.items() if k not in _PARTS}) + "\n")
+    found, warnings = trials.read(tmp_path)
+    assert not warnings
+    assert exactness.tell(found["desk"]["exactness"][0]) == ("unsupported", "no")
+
+
+_PARTS = ("checks", "metrics", "steps")
 
 
 def test_broken_line_is_named(tmp_path: Path) -> None:
