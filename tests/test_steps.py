@@ -1,0 +1,60 @@
+"""Where the bytes of a pipeline go."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from persistbench import Case, backends, steps
+from persistbench.errors import UserError
+
+PICKLE = backends.get("pickle-5")
+
+
+@pytest.fixture
+def artifact(case: Case, tmp_path: Path) -> Path:
+    """A pipeline of two steps, saved by pickle-5."""
+    PICKLE.dump(case.estimator, str(tmp_path / "artifact"))
+    return tmp_path / "artifact"
+
+
+def test_each_step_is_weighed_alone() -> None:
+    """The neighbours hold the bytes; the advice names them and their array."""
+    X = np.random.default_rng(0).standard_normal((2_000, 10))
+    model = make_pipeline(StandardScaler(), KNeighborsClassifier(algorithm="brute"))
+    scaler, neighbours = steps.weigh(model.fit(X, X[:, 0] > 0), PICKLE)
+    assert (scaler.step, scaler.kind) == ("standardscaler", "StandardScaler")
+    assert neighbours.largest == "_fit_X"
+    assert neighbours.bytes is not None
+    assert neighbours.bytes > X.nbytes
+    assert neighbours.bytes - X.nbytes < 25_000
+    advice = steps.advice([scaler, neighbours])
+    assert advice.startswith("kneighborsclassifier (KNeighborsClassifier) holds 100% of")
+    assert "most of it in _fit_X" in advice
+
+
+def test_step_that_cannot_be_saved_has_no_size(case: Case) -> None:
+    """The others are weighed all the same."""
+    case.estimator[0].function_ = lambda: None
+    first, second = steps.weigh(case.estimator, PICKLE)
+    assert first.bytes is None
+    assert second.bytes
+
+
+def test_pickle_is_opened_only_if_it_is_trusted(artifact: Path) -> None:
+    """A file that may run code needs a word of the reader."""
+    with pytest.raises(UserError, match="--trusted"):
+        steps.of_artifact(artifact, PICKLE, (), trusted=False)
+    size, found = steps.of_artifact(artifact, PICKLE, (), trusted=True)
+    assert size == artifact.stat().st_size
+    assert [step.step for step in found] == ["standardscaler", "logisticregression"]
+
+
+def test_file_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
+    """The exception is in it."""
+    (tmp_path / "nonsense").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="cannot be loaded with pickle-5: UnpicklingError"):
+        steps.of_artifact(tmp_path / "nonsense", PICKLE, (), trusted=True)
