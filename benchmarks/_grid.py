@@ -30,7 +30,7 @@ def _preload():
     store.environment()
     for backend in backends.discover().values():
         with contextlib.suppress(Exception):  # its cells say "not-installed"
-            backend.import_modules()
+            backend.import_modules(shared=True)
     # A full collection in a forked process copies every page of what was imported before the
     # fork: 80 ms at one call in ten, which no user pays. So the collector leaves these objects
     # alone; whatever a call or a pipeline allocates is collected as in any process. (A user's

@@ -163,7 +163,6 @@ def test_all_questions_are_asked(suite: Path) -> None:
     expected = {"load_cold", "peak_load", "peak_dump", "load_cpu", "load/pickle-5", "dump/raw"}
     expected |= {f"fresh_{stage}" for stage in (*STAGES, "total", "modules")}
     assert {question for question, found in status.items() if found == "ok"} > expected
-    assert status["workers_8_pss"] == status["map_workers_8_pss"] == "n/a"
 
 
 def test_calls_in_turn_are_kept(suite: Path) -> None:

@@ -80,8 +80,12 @@ class Backend(ABC):
         """Modules that ``dump`` and ``load`` import; imported before anything is timed."""
         return tuple(name.replace("-", "_") for name in self.requires)
 
-    def import_modules(self) -> None:
+    def import_modules(self, shared: bool = False) -> None:
         """Import what ``dump`` and ``load`` need.
+
+        Args:
+            shared: for the sake of processes that are forked from this one, whether or not they
+                use this backend: what does more than define names is left out.
 
         Raises:
             Exception: whatever a library raises that is there, and broken.

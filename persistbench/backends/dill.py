@@ -22,7 +22,7 @@ class Dill(Backend):
     def claims(self) -> Claims:
         return Claims(carries_code=True)
 
-    def import_modules(self) -> None:
+    def import_modules(self, shared: bool = False) -> None:
         _dill()
 
     def dump(self, payload: Any, path: str) -> None:

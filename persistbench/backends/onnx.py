@@ -1,7 +1,7 @@
 """ONNX: the pipeline's arithmetic as a graph, run without scikit-learn; a predictor in float32."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from persistbench.backends._base import Backend, Claims
@@ -68,6 +68,12 @@ class Onnx(Backend):
         # What float32 leaves of a probability after a few sums; measured in each cell.
         return Claims(returns="predictor", executes_code=False, tolerance=1e-4)
 
+    def import_modules(self, shared: bool = False) -> None:
+        import skl2onnx  # noqa: F401
+
+        if not shared:
+            _runtime()
+
     def payload(self, estimator: Any, rows: Any) -> Any:
         """Return the estimator and the types of its columns, which ONNX has to know."""
         return estimator, _types(rows)
@@ -101,8 +107,7 @@ class Onnx(Backend):
     def load(self, path: str, mmap_mode: str | None = None) -> Predictor:
         if mmap_mode is not None:
             raise UnsupportedError(self.why_not_mapped)
-        import onnxruntime
-
+        onnxruntime = _runtime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         # From bytes: names of external files in the graph lead nowhere.
@@ -110,6 +115,15 @@ class Onnx(Backend):
             graph = file.read()
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         return Predictor(session)
+
+
+@cache
+def _runtime() -> Any:
+    """Import onnxruntime, which starts a thread and writes an id to ~/.cache; it sends nothing."""
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
 
 
 def _types(rows: Any) -> Any:

@@ -11,6 +11,7 @@ import logging
 import os
 import platform
 import queue
+import signal
 import threading
 import time
 import warnings
@@ -234,6 +235,9 @@ def _processes(
             n_jobs=-1, batch_size=1, pre_dispatch="all", return_as="generator_unordered"
         )
 
+        if client is None:
+            _start_processes()
+
         def parallel(tasks: Sequence[Task]) -> Iterator[list[Record]]:
             found = run_all(joblib.delayed(task.__call__)() for task in tasks)
             return found if client is None else _watched(found, client, str(scheduler))
@@ -257,6 +261,19 @@ def _dask_backend(client: Any) -> Any:
             return max(2, int(super().effective_n_jobs(n_jobs)))
 
     return Backend(client=client)
+
+
+def _start_processes() -> None:
+    """Start joblib's processes so that they ignore Ctrl-C: it is this one's, which ends them."""
+    import joblib
+
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals are the main thread's
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        joblib.Parallel(n_jobs=-1)(joblib.delayed(os.getpid)() for _ in range(joblib.cpu_count()))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _client(scheduler: str) -> Any:

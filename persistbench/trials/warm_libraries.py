@@ -1,6 +1,6 @@
 """Imported by the fork server of trials that use every backend: what their children need.
 
-onnxruntime is left out: it starts a thread, which would not be there after the fork. joblib comes
+joblib comes
 before dill: dill adds what it can save to Python's own pickler, of which joblib takes a copy, and
 with dill first joblib would save lambdas and open files, too.
 """
@@ -16,7 +16,7 @@ from persistbench import backends, integrity, state  # noqa: F401
 
 all_estimators()  # which imports all of scikit-learn
 for backend in backends.discover().values():
-    if not backend.missing and "onnxruntime" not in backend.requires:
+    if not backend.missing:
         with contextlib.suppress(Exception):  # a broken library says so in its own trials
-            backend.import_modules()
+            backend.import_modules(shared=True)
 gc.freeze()  # children need not look through all this for garbage
