@@ -131,10 +131,8 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
         return Verdict(Outcome.NOT_INSTALLED, str(error))
     except BuildError as error:
         return Verdict(Outcome.ERROR_AT_BUILD, str(error))
-    try:
-        backend.import_modules()
-    except Exception as error:
-        return Verdict(Outcome.NOT_INSTALLED, f"it cannot be imported: {explain(error)}")
+    if failure := backend.import_failure():
+        return Verdict(Outcome.NOT_INSTALLED, failure)
     payload = None
     if not cell.mapped:
         try:

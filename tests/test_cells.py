@@ -3,10 +3,11 @@
 import copy
 import faulthandler
 import os
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sklearn.pipeline import Pipeline
@@ -89,6 +90,54 @@ def test_missing_library_names_its_install_command() -> None:
     assert verdict.outcome is Outcome.NOT_INSTALLED
     assert verdict.refused
     assert "pip install no-such-distribution" in verdict.reason
+
+
+@dataclass(frozen=True)
+class Broken(Pickle):
+    """Its library is there, and lacks a module."""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return ("joblib.no_such_module",)
+
+
+@dataclass(frozen=True)
+class Old(Pickle):
+    """Needs a version that nobody has."""
+
+    requires = ("joblib",)
+    oldest: ClassVar[dict[str, str]] = {"joblib": "999.1"}
+
+
+@pytest.mark.parametrize(
+    ("backend", "reason"),
+    [
+        (Broken(5), "cannot be imported: ModuleNotFoundError: .*joblib.no_such_module"),
+        (Old(5), r"joblib 999.1 or newer \(.* is\) is not installed: pip install 'joblib>=999.1'"),
+    ],
+)
+def test_library_that_will_not_do_is_not_installed(backend: Pickle, reason: str) -> None:
+    """Half-installed or too old: the cell says which, and what to do."""
+    verdict = Cell(SMALL, backend).examine()
+    assert verdict.outcome is Outcome.NOT_INSTALLED
+    assert verdict.refused
+    assert re.search(reason, verdict.reason), verdict.reason
+
+
+def test_what_a_safe_backend_refuses_is_a_result() -> None:
+    """A name that nobody has reviewed: the dump was in vain, and the cell is n/a with the name."""
+    verdict = Cell(catalogue.get("lambda_function"), backends.get("skops")).examine()
+    assert verdict.outcome is Outcome.ERROR_AT_LOAD
+    assert verdict.refused
+    assert "pipelines.lambda_function" in verdict.reason
+
+
+def test_names_of_the_pipeline_are_admitted() -> None:
+    """What stands in its file as TRUSTED; without it the same artifact is refused."""
+    cell = Cell(catalogue.get("custom_function"), backends.get("pickle-5-allowlist"))
+    assert cell.examine().same
+    with pytest.raises(Exception, match="signed_log is not on the reviewed list"):
+        backends.get("pickle-5-allowlist").load(str(cell.artifact))
 
 
 def test_refusal_to_dump_is_not_a_failure() -> None:

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Literal, Self
 
 from persistbench.errors import UnsupportedError
+from persistbench.outcomes import explain
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,14 @@ class Backend(ABC):
         """
         for name in self.modules:
             import_module(name)
+
+    def import_failure(self) -> str:
+        """Import what ``dump`` and ``load`` need; return why that fails, or nothing."""
+        try:
+            self.import_modules()
+        except Exception as error:
+            return f"a library is installed and cannot be imported: {explain(error)}"
+        return ""
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -108,6 +108,8 @@ def save(kind: str, backend_id: str, path: str) -> Verdict:
     """Fit an estimator and save it."""
     sandbox.hush()
     backend = backends.get(backend_id).trusting(TRUSTED)
+    if failure := backend.import_failure():
+        return Verdict(Outcome.NOT_INSTALLED, failure)
     estimator = KINDS[kind]().fit(ROWS)
     try:
         backend.dump(backend.payload(estimator, ROWS), path)

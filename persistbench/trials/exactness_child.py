@@ -58,6 +58,9 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
     failed: dict[str, Any] = {}
     ready = [_bound(name, pipeline) for name in backend_ids]
     for backend in ready:
+        if failure := backend.import_failure():
+            failed[backend.id] = (Outcome.NOT_INSTALLED, failure)
+            continue
         try:
             backend.dump(backend.payload(estimator, reference.X), str(Path(folder, backend.id)))
         except UnsupportedError as error:

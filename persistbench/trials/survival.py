@@ -227,6 +227,9 @@ def _save(name: str, backend_ids: tuple[str, ...], original: Path) -> Iterator[V
     yield Verdict(Outcome.SAME)
     for one in backend_ids:
         backend, path = backends.get(one), str(original.with_name(one))
+        if failure := backend.import_failure():
+            yield Verdict(Outcome.NOT_INSTALLED, failure)
+            continue
         try:
             backend.dump(backend.payload(case.estimator, case.X), path)
         except UnsupportedError as error:
