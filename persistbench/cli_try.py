@@ -102,7 +102,7 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
         _warn("Stopped. What was done is kept, and the same command makes the rest.")
         raise typer.Exit(130) from None
     _print_summary(kind, found)
-    print(f"Records: {paths[0]}")
+    print(f"Records: {paths[0]}; the report shows them after `asv publish`.")
 
 
 def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from persistbench.backends import FLOOR, REFERENCE
+from persistbench import backends
+from persistbench.backends import REFERENCE
 from persistbench.intervals import SAME, LogRatio
 from persistbench.report.figures import Figure
 
@@ -114,8 +115,15 @@ def in_order(figures: Iterable[Figure]) -> list[Figure]:
 
 
 def contends(figure: Figure) -> bool:
-    """Return whether a figure can be first: it has a value, and it is not the floor."""
-    return figure.value is not None and figure.backend != FLOOR
+    """Return whether a figure can be first: it has a value, and the backend saves estimators."""
+    return figure.value is not None and not apart(figure.backend)
+
+
+def apart(backend_id: str) -> str:
+    """Return what a backend is that saves no estimator: the floor or a predictor; else nothing."""
+    known = backends.discover().get(backend_id)
+    returns = known.claims.returns if known else "estimator"
+    return {"bytes": "floor", "predictor": "predictor"}.get(returns, "")
 
 
 def dominating(
@@ -158,6 +166,6 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
                 tie = figure is not first and ratio(figure, first).tie
                 rank = f"{'=' if tie else ''}{next(places)}"
             elif figure.value is not None:
-                rank = "floor"
+                rank = apart(figure.backend)
             found.append((rank, figure))
     return found

@@ -8,7 +8,7 @@ import altair as alt
 from markupsafe import Markup
 
 from persistbench.report import charts
-from persistbench.report.compare import contends, dominating, ratio
+from persistbench.report.compare import apart, contends, dominating, ratio
 from persistbench.report.figures import Figure, Table
 from persistbench.report.formats import with_interval
 from persistbench.report.templates import fill
@@ -116,14 +116,14 @@ def chart(
     )
     dots = base.mark_point(size=90, filled=True, opacity=1).encode(
         color=colour,
-        shape=alt.condition("datum.floor", alt.value("cross"), alt.value("circle")),
-        fillOpacity=alt.condition("datum.front || datum.floor", alt.value(1), alt.value(0.35)),
+        shape=alt.condition("datum.apart", alt.value("cross"), alt.value("circle")),
+        fillOpacity=alt.condition("datum.front || datum.apart", alt.value(1), alt.value(0.35)),
         tooltip=tooltip,
         description="spoken:N",
     )
     named = base.transform_filter("isValid(datum.name)").mark_text(align="left", dx=8, dy=-8)
-    floor = base.transform_filter("datum.floor").mark_text(align="right", dx=-8)
-    names = (named.encode(text="name:N"), floor.encode(text="backend:N"))
+    others = base.transform_filter("datum.apart").mark_text(align="right", dx=-8)
+    names = (named.encode(text="name:N"), others.encode(text="backend:N"))
     layers = alt.layer(*intervals, front, dots, *names).properties(height=340)
     return charts.choosing(layers, rows, pipeline, width)
 
@@ -142,7 +142,7 @@ def _point(pair: tuple[Figure, ...]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "backend": pair[0].backend,
         "library": charts.library(pair[0].backend),
-        "floor": not contends(pair[0]),
+        "apart": bool(apart(pair[0].backend)),
     }
     for axis, figure in zip("xy", pair, strict=True):
         value = figure.value or 0.0
@@ -159,8 +159,8 @@ def _point(pair: tuple[Figure, ...]) -> dict[str, Any]:
 
 def _note(pair: Sequence[Figure], better: list[Sequence[Figure]]) -> str:
     """Return how a point compares: those that are clearly better are named first."""
-    if not contends(pair[0]):
-        return "the floor: the same bytes with no format"
+    if what := apart(pair[0].backend):
+        return _APART[what]
     if not better:
         return "on the front: nobody is better in both"
     clear = [
@@ -172,6 +172,12 @@ def _note(pair: Sequence[Figure], better: list[Sequence[Figure]]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     relation = "dominated by" if clear else "a tie with"
     return f"{relation} {', '.join(names[:3])}{more}"
+
+
+_APART = {
+    "floor": "the floor: the same bytes with no format",
+    "predictor": "gives back a predictor, not the estimator",
+}
 
 
 def _alt(view: str, pipeline: str) -> str:
