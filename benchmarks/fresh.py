@@ -35,17 +35,22 @@ def _measured(cell):
     # A predictor needs no scikit-learn: it shares no imports with what returns an estimator.
     kind = cell.backend.claims.returns
     name = f"fresh-{cell.pipeline.key}-{kind}"
-    others = (
-        Cell(cell.pipeline, backend)
-        for backend in backends.discover().values()
-        if backend.claims.returns == kind and not backend.variant
-    )
-    alike = [other for other in others if other.known_to_be_right]
-    alike.sort(key=lambda other: other.backend.id != REFERENCE)  # which has no library of its own
-    found = once_in_a_run(name, lambda: _of_group(alike if hasattr(os, "fork") else [cell]))
+    found = once_in_a_run(name, lambda: _of_group(_alike(cell) if hasattr(os, "fork") else [cell]))
     if cell.backend.id not in found:
         found = once_in_a_run(f"{name}-{cell.backend.id}", lambda: _of_group([cell]))
     return found[cell.backend.id]
+
+
+def _alike(cell):
+    """Return the right cells of this pipeline that give back the same kind of thing."""
+    others = (
+        Cell(cell.pipeline, backend)
+        for backend in backends.discover().values()
+        if backend.claims.returns == cell.backend.claims.returns and not backend.variant
+    )
+    right = [other for other in others if other.known_to_be_right]
+    # The reference comes first: it has no library of its own.
+    return sorted(right, key=lambda other: other.backend.id != REFERENCE) or [cell]
 
 
 def _of_group(cells):

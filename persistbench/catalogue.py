@@ -42,13 +42,9 @@ class Pipeline:
     def trusted(self) -> tuple[str, ...]:
         """Names that a safe backend may load for it: ``TRUSTED``, a tuple of texts in the file."""
         try:
-            tree = ast.parse(self.path.read_text(encoding="utf-8"))
-            for part in tree.body:
-                if isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "TRUSTED":
-                    return tuple(str(name) for name in ast.literal_eval(part.value))
-        except (SyntaxError, ValueError, TypeError, UnicodeDecodeError, OSError):
-            pass
-        return ()
+            return _trusted(self.path.read_text(encoding="utf-8"))
+        except (SyntaxError, ValueError, TypeError, OSError):
+            return ()
 
     @property
     def key(self) -> str:
@@ -79,6 +75,14 @@ class Pipeline:
                 "not persistbench.Case(estimator, X, y)."
             )
         return case
+
+
+@cache  # asked for every cell, in each of thousands of processes
+def _trusted(source: str) -> tuple[str, ...]:
+    for part in ast.parse(source).body:
+        if isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "TRUSTED":
+            return tuple(str(name) for name in ast.literal_eval(part.value))
+    return ()
 
 
 @cache
@@ -130,5 +134,6 @@ def preload() -> None:
     imported says so in its own cells.
     """
     for pipeline in discover().values():
+        pipeline.trusted  # noqa: B018 (which remembers it)
         with contextlib.suppress(Exception):
             importlib.import_module(f"{pipeline.package}.{pipeline.name}")
