@@ -10,7 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from persistbench import backends, catalogue, pairs, records, store
+from persistbench import ahead, backends, catalogue, pairs, records, store
 from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError, UserError
 from persistbench.outcomes import Outcome, Verdict, of_exception
@@ -130,6 +130,7 @@ class Grid:
         """Find out whether the cell is right, and make it ready; once in a process."""
         if pairs.sits_out((self.question, pipeline, backend)):
             raise NotImplementedError("its figure is that of an earlier round of this run")
+        once_in_a_run("ahead", ahead.examine)
         cell = Cell(catalogue.get(pipeline), backends.get(backend), mapped=self.mapped)
         verdict = cell.examine()
         records.keep(cell, verdict)

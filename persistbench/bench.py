@@ -1,6 +1,7 @@
 """The one command: register the machine, run asv over the grid, publish, say what it cost."""
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from persistbench import backends, catalogue, cost, machine, store
+from persistbench import ahead, backends, catalogue, cost, machine, store
 from persistbench.errors import UserError
 
 
@@ -58,7 +59,8 @@ def run(
             say("Nothing is new: every pipeline and backend has figures of this environment.")
             return 0
     if not (cells or levels):
-        cells = _usual()
+        cells = _expression([], _backends(levels=False))
+    asked = (pipelines or list(catalogue.discover()), backend_ids or _backends(levels))
     selection = arguments if own else [*arguments, *_selection(cells, every)]
     say(f"Machine: {name}. Artifacts: {store.folder().parent}.")
     before = cost.samples(results)
@@ -69,7 +71,9 @@ def run(
         command.append("--append-samples")
     if os.name == "nt":  # asv.conf.json names the fork server, and there is no fork
         command.append("--launch-method=spawn")
-    status = _asv(root, *command)
+    # Of what is new, or chosen by asv's own arguments, each cell is examined in its turn.
+    whole = {} if own or new else {ahead.CELLS: json.dumps(asked)}
+    status = _asv(root, *command, **whole)
     if status not in (0, 2):  # 2: measured, and some cells failed
         return status
     published = _asv(root, "publish")
@@ -89,11 +93,11 @@ def run(
     return status or published
 
 
-def _asv(root: Path, *arguments: str) -> int:
+def _asv(root: Path, *arguments: str, **variables: str) -> int:
     """Run asv; on Ctrl-C wait until it has put away its processes and folders."""
     # asv looks for "pythonX.Y" on PATH: let it find this one first, not a shim of that name.
     paths = [str(Path(sys.base_prefix, "bin")), os.environ.get("PATH", "")]
-    environment = {**os.environ, "PATH": os.pathsep.join(paths)}
+    environment = {**os.environ, **variables, "PATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "asv", *arguments]
     asv = subprocess.Popen(command, cwd=root, env=environment)  # noqa: S603
     while True:
@@ -163,10 +167,10 @@ def _cells(pipelines: list[str], backend_ids: list[str]) -> str:
     return _expression(pipelines, backend_ids)
 
 
-def _usual() -> str:
-    """Return the expression for the cells of all backends but further levels of a compressor."""
-    known = backends.discover()
-    return _expression([], [name for name, backend in known.items() if not backend.variant])
+def _backends(levels: bool) -> list[str]:
+    """Return all backends, without further levels of a compressor unless they are wanted."""
+    known = backends.discover().items()
+    return [name for name, backend in known if levels or not backend.variant]
 
 
 def _expression(pipelines: Iterable[str], backend_ids: Iterable[str]) -> str:
@@ -190,8 +194,7 @@ def _unmeasured(results: Path, name: str, arguments: list[str]) -> str:
         and not figure.scaled
     ]
     pipelines = catalogue.discover().keys() - {figure.pipeline for figure in here}
-    usual = {name for name, backend in backends.discover().items() if not backend.variant}
-    backend_ids = usual - {figure.backend for figure in here}
+    backend_ids = set(_backends(levels=False)) - {figure.backend for figure in here}
     parts = [_expression(sorted(pipelines), [])] if pipelines else []
     parts += [_expression([], sorted(backend_ids))] if backend_ids else []
     return "|".join(parts)

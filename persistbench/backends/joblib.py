@@ -48,7 +48,8 @@ class CompressedJoblib(Backend):
 
     @property
     def variant(self) -> bool:
-        return self.compressor == "zlib" and self.level not in (1, 3, 9)
+        # gzip is zlib, and xz is lzma, in another container.
+        return (self.compressor, self.level) not in _USUAL
 
     @property
     def why_not_mapped(self) -> str:
@@ -80,6 +81,8 @@ class Lz4Joblib(CompressedJoblib):
 
     requires = ("joblib", "lz4")
 
+
+_USUAL = {("zlib", 1), ("zlib", 3), ("zlib", 9), ("bz2", 3), ("lzma", 3), ("lz4", 1), ("lz4", 3)}
 
 BACKENDS = (
     Joblib(),
