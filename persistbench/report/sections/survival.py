@@ -33,8 +33,9 @@ class Row:
 
     @property
     def tried(self) -> int:
-        """Estimators that the backend, being installed, was tried with."""
-        return self.outcomes.total() - self.outcomes[Outcome.NOT_INSTALLED]
+        """Estimators that could be fitted, and that the backend, being installed, was tried with."""
+        not_tried = (Outcome.NOT_INSTALLED, Outcome.ERROR_AT_BUILD)
+        return self.outcomes.total() - sum(self.outcomes[outcome] for outcome in not_tried)
 
     @property
     def same(self) -> int:
