@@ -33,7 +33,7 @@ class Row:
 
     @property
     def tried(self) -> int:
-        """Estimators that could be fitted, and that the backend, being installed, was tried with."""
+        """Estimators that could be fitted and that the backend, if installed, was tried with."""
         not_tried = (Outcome.NOT_INSTALLED, Outcome.ERROR_AT_BUILD)
         return self.outcomes.total() - sum(self.outcomes[outcome] for outcome in not_tried)
 
