@@ -67,10 +67,10 @@ def test_show_prints_what_is_in_results(tmp_path: Path) -> None:
     found = persistbench("show", *only, "--format", "json", cwd=tmp_path)
     rows = {row["backend"]: row for row in json.loads(found.stdout)}
     assert rows["raw"]["rank"] == "floor"
-    assert rows["joblib"]["rank"] == "1"
-    assert rows["joblib"]["samples"] >= 3
-    assert rows["joblib-xz-3"]["status"] == "n/a"
-    assert "xz cannot be memory-mapped" in rows["joblib-xz-3"]["reason"]
+    assert {"1"} < {rows[name]["rank"] for name in ("joblib", "pickle-5-oob")}
+    assert rows["joblib"]["samples"] >= 2
+    assert rows["joblib-lzma-3"]["status"] == "n/a"
+    assert "lzma cannot be memory-mapped" in rows["joblib-lzma-3"]["reason"]
 
 
 def test_show_names_what_there_is(tmp_path: Path) -> None:
