@@ -94,13 +94,16 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     except Exception as error:
         return found | {"outcome": Outcome.ERROR_AT_LOAD, "reason": explain(error)}
     reference = about["reference"]
+    # Before it is used: some estimators note something then (a vectorizer, the address of its
+    # stop words).
+    checks = _checks(backend, loaded, about)
+    checks["deterministic"] = ""  # whoever saved knows better
+    checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
     try:
         verdict = compare(reference, loaded, backend.claims)
     except Exception as error:
         return found | {"outcome": Outcome.ERROR_AT_USE, "reason": explain(error)}
-    checks = {"predictions": verdict.reason} | _checks(backend, loaded, about)
-    checks["deterministic"] = ""  # whoever saved knows better
-    checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
+    checks = {"predictions": verdict.reason} | checks
     outcome, reason = verdict.outcome, verdict.reason
     if verdict.same and checks["attributes"] and not checks["attributes"].startswith("n/a"):
         outcome, reason = Outcome.STATE_DIFFERS, checks["attributes"]

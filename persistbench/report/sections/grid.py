@@ -31,7 +31,11 @@ def render(table: Table) -> Markup | None:
 
 def pictures(table: Table) -> dict[str, charts.Picture]:
     """Return the heat map of the time to load, relative to the best."""
-    rows = [r for r in dataset.rows(table) if (r["place"], r["question"]) == (0, "load")]
+    rows = [
+        row
+        for row in dataset.rows(table)
+        if (row["place"], row["question"]) == (0, "load") and row["status"] != "not run"
+    ]
     if not rows:
         return {}
     drawn = chart(rows, alt.InlineData(values=rows)).properties(
