@@ -22,7 +22,7 @@ from persistbench.trials import campaign, exactness_child
 from persistbench.trials.campaign import Record, Task, Trial
 
 KIND = "exactness"
-VERSION = 2
+VERSION = 3
 """Of what is tried: raised with every change that can change an outcome."""
 
 LIMIT_SECONDS = 600.0

@@ -47,12 +47,14 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
 
     fitted = fit(catalogue.get(pipeline))
     reference, estimator = fitted.load_reference(), fitted.load_estimator()
+    # First of all, because some estimators note something when they are used.
+    before = metrics(estimator, reference.X, reference.y) if reference.scores else {}
     about = {
         "reference": reference,
         "state": state(estimator),
         "parameters": state(estimator.get_params()),
         "clone": state(clone(estimator)),
-        "metrics": metrics(estimator, reference.X, reference.y) if reference.scores else {},
+        "metrics": before,
     }
     Path(folder, "original").write_bytes(pickle.dumps(about, protocol=5))
     failed: dict[str, Any] = {}
