@@ -9,17 +9,16 @@ from persistbench.outcomes import Outcome
 
 
 @cache
-def _estimator(fitted):
-    """Return the estimator, once for all that are called in turn: they dump the same object."""
-    return fitted.load_estimator()
+def _saved(fitted):
+    """Return estimator and rows, once for all that are called in turn: they dump one object."""
+    return fitted.load_estimator(), fitted.load_reference().X
 
 
 class _Dumping(Grid):
     stage = Outcome.ERROR_AT_DUMP
 
     def prepare(self, cell):
-        rows = cell.fitted.load_reference().X
-        self.payload = cell.backend.payload(_estimator(cell.fitted), rows)
+        self.payload = cell.backend.payload(*_saved(cell.fitted))
         # asv's working directory: new, empty, in the same TMPDIR as all artifacts.
         self.path = str(Path("artifact").absolute())
 

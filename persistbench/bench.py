@@ -42,25 +42,26 @@ def run(
     # Named before anything starts, in one sentence: what is unknown or cannot work.
     catalogue.discover()
     backends.discover()
-    cells = _cells(pipelines, backend_ids)
-    if cells and new:
+    narrowed = [catalogue.get(one).name for one in pipelines]
+    narrowed += [backends.get(one).id for one in backend_ids]
+    if narrowed and new:
         raise UserError("--new finds out itself what to measure: leave --pipeline and --backend.")
     own = any(argument.startswith(("-b", "--bench")) for argument in arguments)
-    if own and (cells or new):
+    if own and (narrowed or new):
         raise UserError(
             "--pipeline, --backend and --new do not go with asv's --bench: write all in one "
             "expression, such as -b \"time_load.*'small', 'joblib'\"."
         )
     results = writable(root / "results")
     name = machine.register()
+    asked = (pipelines or list(catalogue.discover()), backend_ids or _backends(levels))
+    # asv joins several --bench by "or"; a cell's two names have to be joined by "and".
+    cells = _expression(pipelines, asked[1])
     if new:
         cells = _unmeasured(results, name, arguments)
         if not cells:
             say("Nothing is new: every pipeline and backend has figures of this environment.")
             return 0
-    if not (cells or levels):
-        cells = _expression([], _backends(levels=False))
-    asked = (pipelines or list(catalogue.discover()), backend_ids or _backends(levels))
     selection = arguments if own else [*arguments, *_selection(cells, every)]
     say(f"Machine: {name}. Artifacts: {store.folder().parent}.")
     before = cost.samples(results)
@@ -155,18 +156,6 @@ QUICK = ("audit", "dump", "label_changes", "load", "mmap", "size")
 """The files of questions that are asked unless all are wanted: at most 20 minutes on 2 cores."""
 
 
-def _cells(pipelines: list[str], backend_ids: list[str]) -> str:
-    """Return the expression for the cells with these names; empty for all."""
-    for name in pipelines:
-        catalogue.get(name)
-    for name in backend_ids:
-        backends.get(name)
-    if not pipelines and not backend_ids:
-        return ""
-    # asv joins several --bench by "or"; a cell's two names have to be joined by "and".
-    return _expression(pipelines, backend_ids)
-
-
 def _backends(levels: bool) -> list[str]:
     """Return all backends, without further levels of a compressor unless they are wanted."""
     known = backends.discover().items()
@@ -174,6 +163,7 @@ def _backends(levels: bool) -> list[str]:
 
 
 def _expression(pipelines: Iterable[str], backend_ids: Iterable[str]) -> str:
+    """Return the regular expression for the cells with these names; none are all."""
     names = [
         "|".join(re.escape(name) for name in chosen) or ".*" for chosen in (pipelines, backend_ids)
     ]
@@ -194,8 +184,9 @@ def _unmeasured(results: Path, name: str, arguments: list[str]) -> str:
         and not figure.scaled
     ]
     pipelines = catalogue.discover().keys() - {figure.pipeline for figure in here}
-    backend_ids = set(_backends(levels=False)) - {figure.backend for figure in here}
-    parts = [_expression(sorted(pipelines), [])] if pipelines else []
+    usual = _backends(levels=False)
+    backend_ids = set(usual) - {figure.backend for figure in here}
+    parts = [_expression(sorted(pipelines), usual)] if pipelines else []
     parts += [_expression([], sorted(backend_ids))] if backend_ids else []
     return "|".join(parts)
 
@@ -215,7 +206,5 @@ def _environments(arguments: list[str]) -> set[str]:
 
 def _selection(cells: str, every: bool) -> list[str]:
     """Return the arguments that narrow asv to the questions and to these cells."""
-    if every and not cells:
-        return []
     questions = "" if every else rf"^({'|'.join(QUICK)})\."
-    return ["--bench", questions + (rf".*({cells})" if cells else "")]
+    return ["--bench", rf"{questions}.*({cells})"]

@@ -93,6 +93,11 @@ def log_axis(label: str) -> Any:
     )
 
 
+def tooltip(titles: dict[str, str]) -> list[Any]:
+    """Return the tooltip that shows these fields, each under its title."""
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
+
+
 def library(backend: str) -> str:
     """Return the library's part of a backend's id."""
     return backend.partition("-")[0]

@@ -124,15 +124,14 @@ def chart(
         .encode(
             x=alt.X("backend:N", title=None, axis=across),
             y=alt.Y("subject:N", title=None, sort=sort),
-            tooltip=[
-                alt.Tooltip(f"{field}:N", title=title)
-                for field, title in {
+            tooltip=charts.tooltip(
+                {
                     "subject": "of",
                     "backend": "backend",
                     "word": "outcome",
                     "reason": "reason",
-                }.items()
-            ],
+                }
+            ),
         )
     )
     layers = alt.layer(

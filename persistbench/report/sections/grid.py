@@ -85,9 +85,8 @@ def chart(rows: list[dict[str, Any]], data: Any) -> Any:
         )
         .encode(x=across, y=alt.Y("pipeline:N", title=None))
     )
-    tooltip = [
-        alt.Tooltip(f"{field}:N", title=title)
-        for field, title in {
+    tooltip = charts.tooltip(
+        {
             "pipeline": "pipeline",
             "backend": "backend",
             "figure": "figure",
@@ -95,8 +94,8 @@ def chart(rows: list[dict[str, Any]], data: Any) -> Any:
             "samples": "samples",
             "relation": "relative",
             "reason": "reason",
-        }.items()
-    ]
+        }
+    )
     colour = alt.Color(
         "log:Q",
         title="times the reference",

@@ -98,15 +98,14 @@ def chart(
     y = alt.Y("y:Q", title=_TITLES[up], scale=_SCALE, axis=charts.log_axis(_LABELS[up]))
     base = charts.of_chosen(rows).encode(x=x, y=y)
     colour = charts.library_colour({row["backend"] for row in rows})
-    tooltip = [
-        alt.Tooltip(f"{field}:N", title=title)
-        for field, title in {
+    tooltip = charts.tooltip(
+        {
             "backend": "backend",
             "x_text": _TITLES[across],
             "y_text": _TITLES[up],
             "note": "compared",
-        }.items()
-    ]
+        }
+    )
     front = base.transform_filter("datum.front").mark_line(
         interpolate="step-after", strokeDash=[4, 3], color=charts.FLOOR_COLOUR
     )
