@@ -66,7 +66,8 @@ class Onnx(Backend):
     @property
     def claims(self) -> Claims:
         # What float32 leaves of a probability after a few sums; measured in each cell.
-        return Claims(returns="predictor", executes_code=False, tolerance=1e-4)
+        # Two graphs of nearest neighbours differ in bytes, those of a linear model do not.
+        return Claims(returns="predictor", executes_code=False, deterministic=False, tolerance=1e-4)
 
     def import_modules(self, shared: bool = False) -> None:
         import skl2onnx  # noqa: F401
