@@ -32,7 +32,7 @@ except ImportError:  # Windows does not count page faults so
 PASSES = 3
 """So many calls of each size count; one pass before them is thrown away."""
 
-LIMIT_SECONDS, USUAL_MB = 0.3, 256
+LIMIT_SECONDS, USUAL_MB = 0.2, 256
 """Where a call takes longer, the larger sizes are left out; a reader who asks for more MB than is
 usual has as much more patience."""
 
