@@ -24,6 +24,9 @@ app = typer.Typer(
 BackendOption = Annotated[
     list[str] | None, typer.Option(help="Only this backend; may be repeated.")
 ]
+PipelineOption = Annotated[
+    list[str] | None, typer.Option(help="Only this pipeline; may be repeated.")
+]
 SchedulerOption = Annotated[
     str | None,
     typer.Option(help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786."),
@@ -54,9 +57,7 @@ def custom_code(backend: BackendOption = None, scheduler: SchedulerOption = None
 
 @app.command()
 def exactness(
-    pipeline: Annotated[
-        list[str] | None, typer.Option(help="Only this pipeline; may be repeated.")
-    ] = None,
+    pipeline: PipelineOption = None,
     backend: BackendOption = None,
     scheduler: SchedulerOption = None,
 ) -> None:
@@ -64,6 +65,30 @@ def exactness(
     from persistbench.trials import exactness as trials
 
     make(trials.KIND, trials.tasks(pipeline or [], backend or []), scheduler)
+
+
+@app.command()
+def safety(
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this kind of trial; may be repeated.")
+    ] = None,
+    pipeline: PipelineOption = None,
+    backend: BackendOption = None,
+    faults: Annotated[int, typer.Option(help="Flipped bits in each cell.")] = 500,
+    patience: Annotated[
+        float, typer.Option(help="Seconds that the faults of one cell may take.")
+    ] = 60.0,
+    scheduler: SchedulerOption = None,
+) -> None:
+    """Try attacks and accidents: crafted, damaged, half-saved and shared artifacts."""
+    from persistbench.trials import safety as trials
+
+    kinds = trials.chosen(only or [])
+    wanted = trials.wanted(pipeline or [], backend or [], faults, patience)
+    for group in (trials.ATTACK, trials.ACCIDENT):
+        tasks = [task for kind in kinds if group == kind.GROUP for task in kind.tasks(wanted)]
+        if tasks:
+            make(group, tasks, scheduler)
 
 
 def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> None:
@@ -101,8 +126,17 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
     except KeyboardInterrupt:
         _warn("Stopped. What was done is kept, and the same command makes the rest.")
         raise typer.Exit(130) from None
-    _print_summary(kind, found)
+    _print_summaries(found)
     print(f"Records: {paths[0]}; the report shows them after `asv publish`.")
+
+
+def _print_summaries(found: Sequence[campaign.Record]) -> None:
+    """Print a table for each kind of trial."""
+    kinds: dict[str, list[campaign.Record]] = defaultdict(list)
+    for record in found:
+        kinds[record["trial"]].append(record)
+    for kind, own in kinds.items():
+        _print_summary(kind, own)
 
 
 def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:

@@ -18,6 +18,9 @@ from pathlib import Path
 
 from persistbench.errors import UserError
 
+BASE = "PERSISTBENCH_BASE"
+"""Environment variable: where the private folder is, in processes whose TMPDIR is their own."""
+
 
 def folder() -> Path:
     """Return this Python environment's part of the private folder, made if it is not there.
@@ -28,7 +31,7 @@ def folder() -> Path:
         UserError: it cannot be made, or it is open to other users.
     """
     owner = os.getuid() if hasattr(os, "getuid") else "user"
-    path = Path(tempfile.gettempdir()) / f"persistbench-{owner}"
+    path = Path(os.environ.get(BASE) or tempfile.gettempdir()) / f"persistbench-{owner}"
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()

@@ -14,7 +14,7 @@ import pytest
 from persistbench import backends, catalogue
 from persistbench.cells import Cell
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import sandbox
+from persistbench.trials import inside, sandbox
 
 
 def _same() -> Verdict:
@@ -73,7 +73,7 @@ def _hungry() -> Verdict:
     try:
         bytearray(3 * 10**9)
     except MemoryError as error:
-        return sandbox.of_exception(Outcome.ERROR_AT_LOAD, error)
+        return inside.of_exception(Outcome.ERROR_AT_LOAD, error)
     return _same()
 
 
@@ -81,7 +81,7 @@ def _large_file(path: Path) -> Verdict:
     try:
         path.write_bytes(bytes(2 * 10**6))
     except OSError as error:
-        return sandbox.of_exception(Outcome.ERROR_AT_DUMP, error)
+        return inside.of_exception(Outcome.ERROR_AT_DUMP, error)
     return _same()
 
 

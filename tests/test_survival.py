@@ -81,7 +81,7 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Backends with faults, which children know because they are forked from this process."""
     known: dict[str, Backend] = {fault: Double(fault) for fault in FAULTS}
     known["missing"] = Missing("missing")
-    monkeypatch.setattr(backends, "discover", lambda: known)
+    monkeypatch.setattr(backends, "for_trials", lambda: known)
     monkeypatch.setattr(backends, "get", known.__getitem__)
     usual = sandbox.context()
     sandbox.fork_from_here()

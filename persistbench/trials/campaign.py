@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 from persistbench import backends, records, store
 from persistbench.errors import UserError
 from persistbench.outcomes import Verdict
+from persistbench.trials import sandbox
 
 Record = dict[str, Any]
 
@@ -78,7 +79,12 @@ class Trial:
 
 
 def trial(
-    kind: str, version: int, subject: str, backend_id: str, place: str | None = None
+    kind: str,
+    version: int,
+    subject: str,
+    backend_id: str,
+    place: str | None = None,
+    made_of: str = "",
 ) -> Trial:
     """Return a trial.
 
@@ -88,11 +94,13 @@ def trial(
         subject: likewise.
         backend_id: likewise.
         place: likewise.
+        made_of: what else decides the outcome, such as a pipeline's key.
     """
     names = [kind, subject, backend_id, *([place] if place else [])]
-    return Trial(
-        kind, subject, backend_id, place, f"{'/'.join(names)}/{_made_with(backend_id, version)}"
-    )
+    made_with = _made_with(backend_id, version)
+    if made_of:
+        made_with = store.digest(made_with, made_of)
+    return Trial(kind, subject, backend_id, place, f"{'/'.join(names)}/{made_with}")
 
 
 def chosen(backend_ids: Sequence[str]) -> list[backends.Backend]:
@@ -147,6 +155,7 @@ def run(
             the cluster have gone, and what was done is kept.
     """
     asked = {one.key for task in tasks for one in task.trials}
+    sandbox.sweep()
     with _processes(scheduler) as parallel:
         file = path()
         known = _known(file, warn)
@@ -364,7 +373,7 @@ def environment() -> dict[str, str]:
 
 @cache
 def _versions(backend_id: str) -> dict[str, str]:
-    return records.versions({*_LIBRARIES, *backends.get(backend_id).requires})
+    return records.versions({*_LIBRARIES, *backends.for_trials()[backend_id].requires})
 
 
 @cache
@@ -375,5 +384,5 @@ def _made_with(backend_id: str, version: int) -> str:
         str(version),
         platform.python_version(),
         libraries,
-        *backends.sources(backends.get(backend_id)),
+        *backends.sources(backends.for_trials()[backend_id]),
     )

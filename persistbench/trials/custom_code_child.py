@@ -18,9 +18,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import FunctionTransformer
 
 from persistbench import backends
-from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import sandbox
+from persistbench.trials import attempt, inside, sandbox
 
 SCRIPT, MODULE = "users_script", "users_module"
 ROWS = np.arange(6.0).reshape(3, 2)
@@ -106,32 +105,22 @@ def right_answer(kind: str) -> Any:
 
 def save(kind: str, backend_id: str, path: str) -> Verdict:
     """Fit an estimator and save it."""
-    sandbox.hush()
+    inside.hush()
     backend = backends.get(backend_id).trusting(TRUSTED)
-    if failure := backend.import_failure():
-        return Verdict(Outcome.NOT_INSTALLED, failure)
-    estimator = KINDS[kind]().fit(ROWS)
-    try:
-        backend.dump(backend.payload(estimator, ROWS), path)
-    except UnsupportedError as error:
-        return Verdict(Outcome.UNSUPPORTED, str(error))
-    except Exception as error:
-        return sandbox.of_exception(Outcome.ERROR_AT_DUMP, error)
-    return Verdict(Outcome.SAME)
+    return attempt.dump(backend, KINDS[kind]().fit(ROWS), ROWS, path)
 
 
 def load(kind: str, backend_id: str, path: str) -> Verdict:
     """Load what was saved and use it."""
-    sandbox.hush()
+    inside.hush()
     backend = backends.get(backend_id).trusting(TRUSTED)
-    try:
-        loaded = backend.load(path)
-    except Exception as error:
-        return sandbox.of_exception(Outcome.ERROR_AT_LOAD, error)
+    loaded, verdict = attempt.load(backend, path)
+    if not verdict.same:
+        return verdict
     try:
         answer = np.asarray(loaded.transform(ROWS))
     except Exception as error:
-        return sandbox.of_exception(Outcome.ERROR_AT_USE, error)
+        return inside.of_exception(Outcome.ERROR_AT_USE, error)
     tolerance = backend.claims.tolerance
     if np.allclose(answer, right_answer(kind), rtol=tolerance, atol=tolerance):
         return Verdict(Outcome.SAME)

@@ -16,11 +16,11 @@ from typing import Any
 
 from persistbench import backends, catalogue
 from persistbench.backends import Backend
-from persistbench.errors import UnsupportedError
 from persistbench.integrity import compare, scores
 from persistbench.outcomes import Outcome, explain
 from persistbench.state import differences, state
 from persistbench.steps import weigh
+from persistbench.trials import attempt
 
 WEIGHED = ("pickle-5", "joblib", "skops")
 """The backends whose artifacts are taken apart into steps."""
@@ -60,15 +60,9 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
     failed: dict[str, Any] = {}
     ready = [_bound(name, pipeline) for name in backend_ids]
     for backend in ready:
-        if failure := backend.import_failure():
-            failed[backend.id] = (Outcome.NOT_INSTALLED, failure)
-            continue
-        try:
-            backend.dump(backend.payload(estimator, reference.X), str(Path(folder, backend.id)))
-        except UnsupportedError as error:
-            failed[backend.id] = (Outcome.UNSUPPORTED, str(error))
-        except Exception as error:
-            failed[backend.id] = (Outcome.ERROR_AT_DUMP, explain(error))
+        verdict = attempt.dump(backend, estimator, reference.X, str(Path(folder, backend.id)))
+        if not verdict.same:
+            failed[backend.id] = (verdict.outcome, verdict.reason)
     time.sleep(_CLOCK_SECONDS)
     varying = []
     again = Path(folder, "again")
@@ -91,10 +85,9 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
         "metrics": {},
         "steps": [],
     }
-    try:
-        loaded = backend.load(str(path))
-    except Exception as error:
-        return found | {"outcome": Outcome.ERROR_AT_LOAD, "reason": explain(error)}
+    loaded, opened = attempt.load(backend, str(path))
+    if not opened.same:
+        return found | {"outcome": opened.outcome, "reason": opened.reason}
     reference = about["reference"]
     # Before it is used: some estimators note something then (a vectorizer, the address of its
     # stop words).

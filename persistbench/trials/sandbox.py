@@ -1,20 +1,51 @@
-"""Runs a function in a child process with limits, so that a crash or a hang is an outcome."""
+"""Runs a function in a child process with limits, so that a crash or a hang is an outcome.
 
-import errno
+The child may be hostile: an artifact has been loaded in it. It has a folder of its own, which is
+removed; what it starts is killed with it; and what it sends is read as facts, not as objects that
+could do something here.
+"""
+
+import contextlib
+import io
 import multiprocessing
 import multiprocessing.process
 import os
+import pickle
+import queue
+import shutil
 import signal
 import sys
+import tempfile
 import threading
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import is_dataclass
+from enum import Enum
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, cast
 
-from persistbench import outcomes
+import psutil
+
 from persistbench.outcomes import Outcome, Verdict
+from persistbench.trials import inside, strays
+from persistbench.trials.inside import Limits
+
+__all__ = [
+    "DeadError",
+    "Limits",
+    "answers",
+    "context",
+    "folder",
+    "fork_from_here",
+    "preload",
+    "run",
+    "sweep",
+]
+
+LARGEST_ANSWER = 64 * 10**6
+"""Bytes; what a child sends beyond is not read."""
 
 _methods = multiprocessing.get_all_start_methods()
 _context: Any = multiprocessing.get_context("forkserver" if "forkserver" in _methods else "spawn")
@@ -51,31 +82,6 @@ def fork_from_here() -> None:
     global _context
     if sys.platform == "linux":
         _context = multiprocessing.get_context("fork")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a child may take; beyond it, it gets an error or is killed.
-
-    Attributes:
-        seconds: for each answer.
-        memory: bytes of private memory that it can write to; None for no limit. It is RLIMIT_DATA,
-            not RLIMIT_AS, because that would count mapped files and reserved addresses, too:
-            a memory-mapped artifact eats nothing. Linux alone enforces it.
-        file_size: bytes of any file it writes; None for no limit.
-    """
-
-    seconds: float
-    memory: int | None = None
-    file_size: int | None = None
-
-    def __str__(self) -> str:
-        parts = [f"{self.seconds:g} s"]
-        if self.memory is not None:
-            parts.append(f"{_size(self.memory)} of memory")
-        if self.file_size is not None:
-            parts.append(f"files of {_size(self.file_size)}")
-        return ", ".join(parts)
 
 
 class DeadError(Exception):
@@ -116,83 +122,166 @@ def answers(
 ) -> Iterator[Any]:
     """Yield what a generator function yields in a child process, as it comes.
 
+    Answers are numbers, texts, lists and dicts of such, dataclasses and members of enums.
+
     Raises:
-        DeadError: the child has died, or was killed because an answer took too long.
+        DeadError: the child has died, or was killed because it took too much of something, or
+            what it has sent is no answer.
     """
-    receiving, sending = context().Pipe(duplex=False)
-    work = (sending, dict(os.environ), limits, function, arguments)
-    child = context().Process(target=_child, args=work)
-    _start(child)
-    sending.close()
-    died: Verdict | None = None
-    ended = False
-    try:
-        while not ended:
-            if not receiving.poll(limits.seconds):
-                died = Verdict(Outcome.TIMEOUT, f"not finished after {limits.seconds:g} s")
-                break
-            try:
-                ended, answer = receiving.recv()
-            except EOFError:
-                break
-            if not ended:
-                yield answer
-            elif answer is not None:
-                died = answer
-    finally:
-        if not ended and (died or sys.exc_info()[0] is not None):
-            child.kill()
-        child.join(5)
-        child.kill()  # it has answered, and may still hang at exit
-        child.join()
-        receiving.close()
-    if not ended and died is None:
-        died = Verdict(Outcome.CRASH, _how_it_ended(child.exitcode, limits))
+    with folder() as own:
+        died = yield from _answers(own, limits, function, arguments)
     if died is not None:
         raise DeadError(died)
 
 
-def of_exception(outcome: Outcome, error: BaseException) -> Verdict:
-    """Return the verdict for an exception in a child: a limit that it has met is named."""
-    verdict = outcomes.of_exception(outcome, error)
-    met = ""
-    if isinstance(error, MemoryError) and _limits.memory is not None:
-        met = f"{_size(_limits.memory)} of memory"
-    if getattr(error, "errno", None) == errno.EFBIG and _limits.file_size is not None:
-        met = f"files of {_size(_limits.file_size)}"
-    if not met:
-        return verdict
-    return replace(verdict, reason=f"{verdict.reason} (limit: {met})", machine_fault=False)
+def _answers(
+    own: Path, limits: Limits, function: Callable[..., Iterator[Any]], arguments: Any
+) -> Generator[Any, None, Verdict | None]:
+    """Yield the answers of a child that works in this folder; return how it died, or None."""
+    receiving, sending = context().Pipe(duplex=False)
+    work = (sending, dict(os.environ), str(own), limits, function, arguments)
+    method = _context.get_start_method()
+    if method == "fork":
+        strays.adopt()
+    before = strays.children(strays.mother(method))
+    child = context().Process(target=inside.work, args=work)
+    _start(child)
+    sending.close()
+    arrived: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
+    reader = threading.Thread(target=_read, args=(receiving, arrived), daemon=True)
+    reader.start()
+    try:
+        while True:
+            message = _next(arrived, child, own, limits)
+            if isinstance(message, Verdict):
+                return message
+            try:
+                ended, answer = _Answer(io.BytesIO(message)).load()
+            except Exception:
+                return Verdict(Outcome.CRASH, "the process has sent what is no answer")
+            if ended:
+                return answer if isinstance(answer, Verdict) else None
+            yield answer
+    finally:
+        child.kill()  # it has answered, and may still hang at exit
+        strays.kill(child.pid, lambda: before | _living, strays.mother(method))
+        child.join()
+        _living.discard(child.pid)
+        reader.join()
+        receiving.close()
 
 
-def hush() -> None:
-    """Let this child say nothing: libraries warn of small data and of much else."""
-    warnings.simplefilter("ignore")
-    silent = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 1)
-    os.dup2(silent, 2)
+def _read(receiving: Connection, arrived: "queue.SimpleQueue[bytes | BaseException]") -> None:
+    """Put messages into the queue as they come, and last why there are no more."""
+    try:
+        while True:
+            arrived.put(receiving.recv_bytes(LARGEST_ANSWER))
+    except (EOFError, OSError) as error:
+        arrived.put(error)
 
 
-_limits = Limits(float("inf"))
-"""Those of this process, if it is a child."""
+def _next(
+    arrived: "queue.SimpleQueue[bytes | BaseException]", child: Any, own: Path, limits: Limits
+) -> bytes | Verdict:
+    """Return the next message, or the verdict on a child from which none will come."""
+    deadline = time.monotonic() + limits.seconds
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            message = arrived.get(timeout=max(0.0, min(left, _LOOK_SECONDS)))
+        except queue.Empty:
+            if left <= 0:
+                return Verdict(Outcome.TIMEOUT, f"not finished after {limits.seconds:g} s")
+            if excess := _excess(child, own, limits):
+                return Verdict(Outcome.CRASH, excess)
+            if child.is_alive():
+                continue
+            # What it has started may hold its end of the pipe open.
+            message = EOFError() if arrived.empty() else arrived.get()
+        if isinstance(message, bytes):
+            return message
+        if not isinstance(message, EOFError):
+            return Verdict(Outcome.CRASH, "the process has sent what is no answer")
+        child.join(_DYING_SECONDS)
+        if child.is_alive():
+            return Verdict(Outcome.CRASH, "has closed its pipe without an answer, and lived on")
+        return Verdict(Outcome.CRASH, _how_it_ended(child.exitcode, limits))
+
+
+def _excess(child: Any, own: Path, limits: Limits) -> str:
+    """Return what a child has too much of, where the system sets no limit; else nothing."""
+    if (started := strays.count(child.pid)) > limits.processes:
+        return f"has started {started} processes (limit: {limits.processes})"
+    if limits.file_size is not None and strays.written(own) > limits.file_size:
+        return f"has filled its folder (limit: files of {inside.size(limits.file_size)})"
+    return ""
+
+
+class _Answer(pickle.Unpickler):
+    """Reads what a child has sent, who may be in the hands of what it has loaded."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a class of facts that this process has already imported, and nothing else."""
+        found = vars(sys.modules[module])[name]
+        if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
+            return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no class of facts")
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give a temporary folder, which is removed, whatever lies in it."""
+    path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")).resolve()
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def sweep() -> None:
+    """Remove the folders of processes that were killed before they could do it themselves."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    def again(function: Callable[[str], None], name: str, _: Any) -> None:
+        # A trial may have taken itself the right to remove what it has written.
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(name), 0o700)  # noqa: PTH101, PTH120
+            os.chmod(name, 0o700)  # noqa: PTH101
+            shutil.rmtree(name) if os.path.isdir(name) else function(name)  # noqa: PTH112
+
+    shutil.rmtree(path, onerror=again)
+
+
+_PREFIX = "persistbench-of-"
+_LOOK_SECONDS = 0.25
+"""So often a child that has not answered is looked at; most have, before."""
+
+_DYING_SECONDS = 1.0
+"""A pipe is closed a moment before the process is dead that has crashed."""
 
 _starting = threading.Lock()
 
-_GRACE_SECONDS = 30
-"""So much longer than its parent waits, a child lives that nobody waits for any more."""
+_living: set[int] = set()
+"""The children of this process; several threads may have some."""
 
 
 def _start(child: Any) -> None:
     """Start a child, even from a worker of Dask.
 
     Those are daemons, whom multiprocessing allows no children, lest they outlive a daemon that
-    is killed. Ours do not outlive it by much: each has an alarm clock.
+    is killed. Ours do not: they die with the process that has forked them.
     """
     config = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
     with _starting:
         daemon = config.pop("daemon", None)
         try:
             child.start()
+            _living.add(child.pid)
         finally:
             if daemon is not None:
                 config["daemon"] = daemon
@@ -200,54 +289,6 @@ def _start(child: Any) -> None:
 
 def _once(function: Callable[..., Verdict], *arguments: Any) -> Iterator[Verdict]:
     yield function(*arguments)
-
-
-def _child(
-    sending: Connection,
-    environ: dict[str, str],
-    limits: Limits,
-    function: Callable[..., Iterator[Any]],
-    arguments: Any,
-) -> None:
-    os.environ.update(environ)  # the server's may be older
-    _obey(limits)
-    failure = None
-    try:
-        for answer in function(*arguments):
-            sending.send((False, answer))
-            _wind(limits)
-    except Exception as error:
-        failure = of_exception(Outcome.CRASH, error)
-    sending.send((True, failure))
-    sending.close()
-
-
-def _obey(limits: Limits) -> None:
-    """Set this process's limits; Windows has none of them."""
-    global _limits
-    _limits = limits
-    _wind(limits)
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who kills its children
-    wanted = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_DATA: limits.memory,
-        resource.RLIMIT_FSIZE: limits.file_size,
-    }
-    for which, limit in wanted.items():
-        if limit is not None:
-            hard = resource.getrlimit(which)[1]
-            most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-            resource.setrlimit(which, (most, hard))
-
-
-def _wind(limits: Limits) -> None:
-    """Set the alarm clock that ends this process when its parent is no more."""
-    if hasattr(signal, "setitimer") and limits.seconds != float("inf"):
-        signal.setitimer(signal.ITIMER_REAL, limits.seconds + _GRACE_SECONDS)
 
 
 def _how_it_ended(exitcode: int | None, limits: Limits) -> str:
@@ -260,7 +301,3 @@ def _how_it_ended(exitcode: int | None, limits: Limits) -> str:
     ended = f"ended by signal {name}"
     # A library that does not expect to be refused memory dies of it.
     return f"{ended} (limits: {limits})" if limits.memory is not None else ended
-
-
-def _size(count: int) -> str:
-    return f"{count / 10**9:g} GB" if count >= 10**9 else f"{count / 10**6:g} MB"

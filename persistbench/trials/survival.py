@@ -19,9 +19,9 @@ from typing import Any
 
 from persistbench import backends
 from persistbench.case import Case
-from persistbench.errors import UnsupportedError, UserError
+from persistbench.errors import UserError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import campaign, sandbox
+from persistbench.trials import attempt, campaign, inside, sandbox
 from persistbench.trials.campaign import Record, Task, Trial
 
 KIND = "survival"
@@ -215,29 +215,19 @@ def _save(name: str, backend_ids: tuple[str, ...], original: Path) -> Iterator[V
     from persistbench.integrity import reference
     from persistbench.state import differences, state
 
-    sandbox.hush()
+    inside.hush()
     try:
         case = build(name)
         said = reference(case, needs_use=False)
         held = state(case.estimator)
         original.write_bytes(pickle.dumps((said, held), protocol=5))
     except Exception as error:
-        yield sandbox.of_exception(Outcome.ERROR_AT_BUILD, error)
+        yield inside.of_exception(Outcome.ERROR_AT_BUILD, error)
         return
     yield Verdict(Outcome.SAME)
     for one in backend_ids:
-        backend, path = backends.get(one), str(original.with_name(one))
-        if failure := backend.import_failure():
-            yield Verdict(Outcome.NOT_INSTALLED, failure)
-            continue
-        try:
-            backend.dump(backend.payload(case.estimator, case.X), path)
-        except UnsupportedError as error:
-            yield Verdict(Outcome.UNSUPPORTED, str(error))
-        except Exception as error:
-            yield sandbox.of_exception(Outcome.ERROR_AT_DUMP, error)
-        else:
-            yield Verdict(Outcome.SAME)
+        path = str(original.with_name(one))
+        yield attempt.dump(backends.get(one), case.estimator, case.X, path)
         if differences(held, state(case.estimator)):
             return  # the dump has changed the estimator: the next backend is given another
 
@@ -261,10 +251,7 @@ def _loaded(backend_id: str, artifact: _Artifact | None) -> _Found:
 
 def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:
     """Yield what is found out about an artifact; in a child process."""
-    from persistbench.integrity import compare
-    from persistbench.state import differences, state
-
-    sandbox.hush()
+    inside.hush()
     backend, path = backends.get(backend_id), str(artifact.path)
     said, held = pickle.loads(artifact.original.read_bytes())
     untrusted: int | None = None
@@ -275,16 +262,8 @@ def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:
     try:
         if backend.claims.audits:
             untrusted = len(backend.audit(path))
-        loaded = backend.load(path)
-        holds = state(loaded) if backend.claims.returns == "estimator" else held
     except Exception as error:
-        yield found(sandbox.of_exception(Outcome.ERROR_AT_LOAD, error))
+        yield found(inside.of_exception(Outcome.ERROR_AT_LOAD, error))
         return
-    try:
-        verdict = compare(said, loaded, backend.claims)
-    except Exception as error:
-        yield found(sandbox.of_exception(Outcome.ERROR_AT_USE, error))
-        return
-    if verdict.same and (changed := differences(held, holds)):
-        verdict = Verdict(Outcome.STATE_DIFFERS, changed)
-    yield found(verdict)
+    loaded, verdict = attempt.load(backend, path)
+    yield found(attempt.use(backend, loaded, said, held) if verdict.same else verdict)
