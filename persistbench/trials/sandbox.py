@@ -119,7 +119,7 @@ def run(
 
 def answers(
     function: Callable[..., Iterator[Any]], *arguments: Any, limits: Limits
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Yield what a generator function yields in a child process, as it comes.
 
     Answers are numbers, texts, lists and dicts of such, dataclasses and members of enums.
@@ -164,9 +164,10 @@ def _answers(
             yield answer
     finally:
         child.kill()  # it has answered, and may still hang at exit
-        strays.kill(child.pid, lambda: before | _living, strays.mother(method))
+        strays.kill_session(child.pid)
         child.join()
         _living.discard(child.pid)
+        strays.kill_orphans(lambda: before | _living, strays.mother(method))
         reader.join()
         receiving.close()
 

@@ -26,21 +26,23 @@ def adopt() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def kill(leader: int, others: Callable[[], Container[int]], mother: int) -> None:
-    """Kill the session of a dead or dying child, and its orphans.
+def kill_session(leader: int) -> None:
+    """Kill a child that is not yet waited for, and all that is in its session."""
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+
+
+def kill_orphans(others: Callable[[], Container[int]], mother: int) -> None:
+    """Kill what a child has left that is dead.
 
     Args:
-        leader: the child's process id.
         others: returns the children of the mother that are none of its orphans.
         mother: the process that forks: this one or the fork server.
     """
-    if sys.platform == "win32":
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
     for _ in range(_TRIES):
         # An orphan may have children itself, which are orphans when it is dead.
-        orphans = [one for one in children(mother) if one != leader and one not in others()]
+        orphans = [one for one in children(mother) if one not in others()]
         if not orphans:
             return
         for orphan in orphans:
