@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import faulthandler
 import os
 import signal
 import sys
@@ -102,6 +103,7 @@ def of_exception(outcome: Outcome, error: BaseException) -> Verdict:
 def hush() -> None:
     """Let this child say nothing: libraries warn of small data and of much else."""
     warnings.simplefilter("ignore")
+    faulthandler.disable()
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
