@@ -1,0 +1,192 @@
+"""Damage is done as planned, and its outcome is what a fresh process would see."""
+
+import io
+import os
+import pickle
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persistbench import backends, catalogue
+from persistbench.backends import Backend
+from persistbench.cells import Cell
+from persistbench.outcomes import Outcome, Verdict
+from persistbench.trials import safety, sandbox
+from persistbench.trials.campaign import Record
+from persistbench.trials.safety import _artifacts, _faults, bit_flip, truncation
+from persistbench.trials.safety._faults import Fault
+
+
+def records(kind: safety.Kind, backend_id: str, faults: int = 100) -> list[Record]:
+    """Return the records of the faults in `small`."""
+    wanted = safety.wanted(["small"], [backend_id], faults)
+    (task,) = kind.tasks(wanted)
+    return task()
+
+
+def counts(found: list[Record]) -> Counter[str]:
+    """Return how often each outcome was seen."""
+    total: Counter[str] = Counter()
+    for record in found:
+        total.update(record["counts"])
+    return total
+
+
+def test_no_flipped_bit_of_a_checked_format_does_harm() -> None:
+    """A zip has checksums: a flipped bit is an error, or has met what nobody reads."""
+    found = counts(records(bit_flip, "skops"))
+    assert found.total() == 100
+    assert found.keys() <= {Outcome.ERROR_AT_LOAD, Outcome.SAME}
+    assert found[Outcome.ERROR_AT_LOAD] > 80
+
+
+def test_checksum_at_the_end_is_not_read() -> None:
+    """A pickle ends before the checksum of its gzip file: loading does not get so far."""
+    found = counts(records(bit_flip, "pickle-5-gzip-1"))
+    assert found[Outcome.VALUES_DIFFER] + found[Outcome.LABELS_DIFFER] > 0
+
+
+def test_flipped_bit_in_a_pickle_can_go_unnoticed() -> None:
+    """A pickle has no checksum: some flipped bits change answers, and nothing is raised."""
+    found = records(bit_flip, "pickle-5")
+    silent = [one for record in found for one in record["silent"]]
+    harm = {Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER, Outcome.STATE_DIFFERS}
+    assert {outcome for _, _, outcome, _ in silent} & harm
+    assert len(silent) == sum(counts(found)[one] for one in (*harm, "crash", "timeout"))
+    size = found[0]["bytes"]
+    assert all(0 <= offset < size and 0 <= bit < 8 for offset, bit, _, _ in silent)
+    assert found[0]["errors"]["UnpicklingError"]
+
+
+def test_truncated_pickle_is_an_error() -> None:
+    """A pickle ends with a STOP: whatever is cut off, loading fails."""
+    found = counts(records(truncation, "pickle-5"))
+    assert found == {Outcome.ERROR_AT_LOAD: truncation.OFFSETS}
+
+
+def test_more_faults_are_the_same_and_some_more() -> None:
+    """Plans with one seed begin alike, so that records of fewer faults are kept."""
+    assert bit_flip.plan("seed", 100, 60)[:50] == bit_flip.plan("seed", 100, 50)
+    assert bit_flip.plan("other", 100, 50) != bit_flip.plan("seed", 100, 50)
+    fewer, more = (
+        [
+            trial.key
+            for task in bit_flip.tasks(safety.wanted(["small"], ["pickle-5"], count))
+            for trial in task.trials
+        ]
+        for count in (100, 150)
+    )
+    assert more[:2] == fewer
+
+
+@pytest.mark.parametrize("fault", [Fault(0, 0), Fault(9, 7), Fault(0), Fault(4), Fault(9)])
+def test_damage_is_mended(tmp_path: Path, fault: Fault) -> None:
+    """One bit differs or the end is missing, and afterwards the file is what it was."""
+    intact, path = tmp_path / "intact", tmp_path / "copy"
+    data = bytes(range(10))
+    for one in (intact, path):
+        one.write_bytes(data)
+    with _faults.damaged(path, intact, fault):
+        found = path.read_bytes()
+    if fault.bit is None:
+        assert found == data[: fault.offset]
+    else:
+        differing = [a ^ b for a, b in zip(data, found, strict=True)]
+        assert Counter(differing) == {0: 9, 1 << fault.bit: 1}
+        assert differing[fault.offset]
+    assert path.read_bytes() == data
+
+
+@dataclass(frozen=True)
+class Fragile(Backend):
+    """Does worse things with a damaged file than raise: byte by byte, what is written there."""
+
+    @property
+    def id(self) -> str:
+        return "fragile"
+
+    def dump(self, payload: Any, path: str) -> None:
+        Path(path).write_bytes(bytes(4) + pickle.dumps(payload))
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        data = Path(path).read_bytes()
+        if data[0]:
+            os.abort()
+        if data[1]:
+            globals()["_poisoned"] = True
+        if data[2]:
+            while True:
+                pass
+        loaded = pickle.load(io.BytesIO(data[4:]))
+        if _poisoned:
+            loaded.steps[-1][1].coef_ = loaded.steps[-1][1].coef_ + 1
+        return loaded
+
+
+_poisoned = False
+
+
+@pytest.fixture
+def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cell]:
+    """A cell of the fragile backend, which children know because they are forked from here."""
+    known = {"fragile": Fragile()}
+    monkeypatch.setattr(backends, "for_trials", lambda: known)
+    usual = sandbox.context()
+    sandbox.fork_from_here()
+    monkeypatch.setattr(_faults, "LIMITS", sandbox.Limits(2.0, 2 * 10**9, 10**9))
+    yield Cell(catalogue.get("small"), known["fragile"])
+    sandbox._context = usual
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_fault_does_not_reach_the_next(
+    fragile: Cell, together: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A fault that kills its process, poisons it or hangs has its outcome; others have theirs."""
+    monkeypatch.chdir(tmp_path)
+    assert fragile.examine().same
+    path = tmp_path / "artifact"
+    path.write_bytes(fragile.artifact.read_bytes())
+    tried = _faults._Tried(fragile, path, *pickle.loads(_artifacts.original(fragile)))
+    harmless, aborts, poisons, hangs = Fault(3, 0), Fault(0, 0), Fault(1, 0), Fault(2, 0)
+    batch = [harmless, aborts, harmless, poisons, harmless, hangs, harmless, Fault(2)]
+    found = [verdict.outcome for verdict in _faults._verdicts(tried, batch, together)]
+    same, crash = Outcome.SAME, Outcome.CRASH
+    assert found == [
+        same,
+        crash,
+        same,
+        Outcome.LABELS_DIFFER,
+        same,
+        Outcome.TIMEOUT,
+        same,
+        Outcome.ERROR_AT_LOAD,
+    ]
+    assert path.read_bytes() == fragile.artifact.read_bytes()
+
+
+def test_worst_of_a_batch_is_shown() -> None:
+    """What nobody notices is worse than what is raised; a crash is worse than an error."""
+    order = [Outcome.SAME, Outcome.ERROR_AT_LOAD, Outcome.CRASH, Outcome.VALUES_DIFFER]
+    verdicts = [Verdict(outcome) for outcome in order]
+    assert [_faults.worst(verdicts[:n]).outcome for n in range(1, 5)] == order
+
+
+def test_cell_without_patience_is_made_later() -> None:
+    """When there is no time left, batches have no records: the same command makes them."""
+    (task,) = bit_flip.tasks(safety.wanted(["small"], ["pickle-5"], 200, 1e-9))
+    found = task()
+    assert len(found) < len(task.trials)
+    assert all(record["tried"] == 50 and record["wanted"] == 200 for record in found)
+
+
+def test_backend_that_is_not_right_is_not_damaged() -> None:
+    """Where there is no right artifact, the record says why and counts nothing."""
+    (task,) = bit_flip.tasks(safety.wanted(["lambda_function"], ["pickle-5"], 50))
+    (record,) = task()
+    assert record["outcome"] == Outcome.ERROR_AT_DUMP
+    assert (record["tried"], record["counts"]) == (0, {})
