@@ -143,10 +143,10 @@ def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:
     """Print how often each backend had each outcome, the best first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for record in found:
-        counts[record["backend"]][record["outcome"]] += 1
-        counts[record["backend"]]["false success"] += bool(record.get("false_success"))
-    seen = {name for count in counts.values() for name in +count}
-    headings = [name for name in (*Outcome, "false success") if name in seen]
+        counts[record["backend"]].update(_words(record))
+    seen = {name for count in counts.values() for name in count}
+    headings: list[str] = [name for name in Outcome if name in seen]
+    headings += sorted(seen - set(headings))
     table = Table(title=f"{kind}: outcomes by backend", title_justify="left")
     table.add_column("backend", no_wrap=True)
     for heading in headings:
@@ -154,6 +154,18 @@ def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:
     for backend_id, count in sorted(counts.items(), key=lambda item: -item[1][Outcome.SAME]):
         table.add_row(backend_id, *(str(count[heading] or "") for heading in headings))
     Console().print(table)
+
+
+def _words(record: campaign.Record) -> Counter[str]:
+    """Return what is counted of a record: its outcome or those of its faults, and worse."""
+    words = Counter(record.get("counts") or [record["outcome"]])
+    if record.get("false_success"):
+        words["false success"] += 1
+    if record.get("marker") not in (None, False, "never"):
+        words["ran code"] += 1
+    if isinstance(left := record.get("left"), str):
+        words[f"left: {left}"] += 1
+    return words
 
 
 def _warn(sentence: str) -> None:
