@@ -60,8 +60,17 @@ def make(trials: Sequence[Trial]) -> list[Record]:
     sandbox.preload("persistbench.trials.warm_libraries")
     shape = _crafting.found(trials[0].subject)
     backend = backends.for_trials()[trials[0].backend]
+    if backend.missing:
+        missing = Seen(Verdict(Outcome.NOT_INSTALLED, backend.unavailable))
+        return [_record(one, missing) for one in trials]
     with sandbox.folder() as folder:
-        return [_record(one, _seen(shape, backend, str(one.place), folder)) for one in trials]
+        made = [_crafting.crafted(one, backend, folder) for one in (_crafting.HONEST, shape)]
+        failed = [Seen(verdict) for _, verdict in made if not verdict.same]
+        paths = tuple(path for path, _ in made)
+        return [
+            _record(one, failed[0] if failed else seen(shape, backend, str(one.place), *paths))
+            for one in trials
+        ]
 
 
 def _record(trial: Trial, seen: Seen) -> Record:
@@ -70,22 +79,16 @@ def _record(trial: Trial, seen: Seen) -> Record:
     )
 
 
-def _seen(shape: Shape, backend: Backend, look: str, folder: Path) -> Seen:
-    """Craft, if that has not been done, and let a child look."""
-    if backend.missing:
-        return Seen(Verdict(Outcome.NOT_INSTALLED, backend.unavailable))
-    paths = []
-    for one in (_crafting.HONEST, shape):
-        path, verdict = _crafting.crafted(one, backend, folder)
-        if not verdict.same:
-            return Seen(verdict)
-        paths.append(path)
+def seen(shape: Shape, backend: Backend, look: str, honest: Path, crafted: Path) -> Seen:
+    """Let a child look at an honest artifact and then at a crafted one."""
     try:
-        (seen,) = sandbox.answers(_look, shape.name, backend, look, *paths, limits=_crafting.LIMITS)
+        (found,) = sandbox.answers(
+            _look, shape.name, backend, look, honest, crafted, limits=_crafting.LIMITS
+        )
     except sandbox.DeadError as death:
         return Seen(death.verdict)
-    assert isinstance(seen, Seen)  # noqa: S101 (see _look)
-    return seen
+    assert isinstance(found, Seen)  # noqa: S101 (see _look)
+    return found
 
 
 def _look(name: str, backend: Backend, look: str, honest: Path, crafted: Path) -> Iterator[Seen]:
