@@ -6,7 +6,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -140,9 +140,13 @@ def found(
 @linux_only
 def test_marker_is_seen_at_the_stage_that_runs_the_payload(doubles: None) -> None:
     """At audit, load, use, or when what was loaded is let go, which counts as use; or never."""
+    records = {
+        backend: one for (_, backend, _), one in found(*backends.for_trials().values()).items()
+    }
+    assert "pip install no-such-library" in records["missing"]["reason"]
     seen = {
         backend: (record["marker"], record["outcome"], record["refused"])
-        for (_, backend, _), record in found(*backends.for_trials().values()).items()
+        for backend, record in records.items()
     }
     assert seen == {
         "audit": ("audit", "same", False),
@@ -257,15 +261,21 @@ def test_shape_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 from persistbench.trials.safety._payloads import Saved, Shape
 SHAPES = (Shape("one-more", Saved(list)),)
 """
-    (tmp_path / "zz_one_more.py").write_text(source)
-    with fresh_discovery():
-        shape = _payloads.discover()["one-more"]
-    assert shape.fits(EVERY["onnx"])
-    keys = [
-        campaign.trial("code", 1, "one-more", "pickle-5", "documented", one.key).key
-        for one in (shape, replace(shape, key="other"))
-    ]
-    assert keys[0] != keys[1]
+    shapes = []
+    for text in (source, source + "# changed\n"):
+        (tmp_path / "zz_one_more.py").write_text(text)
+        with fresh_discovery():
+            shapes.append(_payloads.discover()["one-more"])
+    assert shapes[0].fits(EVERY["onnx"])
+    assert shapes[0].key != shapes[1].key
+    keys = {task.trials[0].key for shape in shapes for task in tasks_of(shape, monkeypatch)}
+    assert len(keys) == 2
+
+
+def tasks_of(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> list[campaign.Task]:
+    """Return the trials of one shape."""
+    monkeypatch.setattr(_payloads, "discover", lambda: {shape.name: shape})
+    return code.tasks(wanted(EVERY["pickle-5"]))
 
 
 def test_two_shapes_of_one_name_are_refused(

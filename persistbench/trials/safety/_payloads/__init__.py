@@ -42,7 +42,7 @@ class Shape:
         modules: source by name of modules that the victim has, and the attacker knows of.
         admits: names that a reader's list holds beside those of the pipelines: what follows is
             then the doing of the list, not of the library.
-        key: changes with the file that defines it; set by discovery.
+        key: changes with the file that defines it and with what files share; set by discovery.
     """
 
     name: str
@@ -100,11 +100,12 @@ def discover() -> dict[str, Shape]:
         ValueError: two have the same name.
     """
     found: dict[str, Shape] = {}
+    shared = [one.read_bytes() for one in sorted(Path(__file__).parent.glob("_*.py"))]
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         if name.startswith("_"):
             continue
         module = importlib.import_module(f"{__name__}.{name}")
-        key = store.digest(Path(str(module.__file__)).read_bytes())
+        key = store.digest(*shared, Path(str(module.__file__)).read_bytes())
         for shape in module.SHAPES:
             if shape.name in found:
                 raise ValueError(f"two payload shapes are named {shape.name!r}")
