@@ -10,6 +10,7 @@ whether or not its library is installed.
 import re
 import shlex
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -54,6 +55,9 @@ class Backend(ABC):
 
     oldest: ClassVar[dict[str, str]] = {}
     """The oldest version of a distribution that will do, such as ``{"skops": "0.11"}``."""
+
+    extension: ClassVar[str] = ".pkl"
+    """How the library's documentation names its files: programs that are given one go by it."""
 
     @property
     @abstractmethod
@@ -166,6 +170,15 @@ class Backend(ABC):
             UnsupportedError: the library offers no look into a file before it is loaded.
         """
         raise UnsupportedError(f"{self.id} offers no look into a file before it is loaded")
+
+    def looks(self) -> dict[str, Callable[[str], object]]:
+        """Return what the library offers to look into a file ``path`` without loading it.
+
+        Returns:
+            functions by the names under which its documentation has them; they import the
+            library when they are called.
+        """
+        return {}
 
     def refuses(self, error: Exception) -> bool:
         """Return whether ``load`` raised this because the file asks for what is not admitted."""

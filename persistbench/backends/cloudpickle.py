@@ -1,9 +1,11 @@
 """cloudpickle: pickle that also carries functions and classes which cannot be imported."""
 
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from persistbench.backends import _disassembler
 from persistbench.backends._base import Backend, Claims
 from persistbench.errors import UnsupportedError
 
@@ -33,6 +35,9 @@ class Cloudpickle(Backend):
             raise UnsupportedError(self.why_not_mapped)
         with open(path, "rb") as file:
             return pickle.load(file)
+
+    def looks(self) -> dict[str, Callable[[str], object]]:
+        return dict(_disassembler.LOOKS)
 
 
 BACKENDS = (Cloudpickle(),)

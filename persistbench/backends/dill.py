@@ -1,9 +1,11 @@
 """dill: pickle that also saves functions, classes and much else by value."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from persistbench.backends import _disassembler
 from persistbench.backends._base import Backend, Claims
 from persistbench.errors import UnsupportedError
 
@@ -36,6 +38,9 @@ class Dill(Backend):
         dill = _dill()
         with open(path, "rb") as file:
             return dill.load(file)
+
+    def looks(self) -> dict[str, Callable[[str], object]]:
+        return dict(_disassembler.LOOKS)
 
 
 @cache

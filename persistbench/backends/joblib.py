@@ -13,6 +13,7 @@ class Joblib(Backend):
     """``joblib.dump`` and ``joblib.load`` without compression."""
 
     requires = ("joblib",)
+    extension = ".joblib"
 
     @property
     def id(self) -> str:
@@ -41,6 +42,7 @@ class CompressedJoblib(Backend):
     level: int
 
     requires: ClassVar[tuple[str, ...]] = ("joblib",)
+    extension = ".joblib"
 
     @property
     def id(self) -> str:

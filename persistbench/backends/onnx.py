@@ -1,5 +1,6 @@
 """ONNX: the pipeline's arithmetic as a graph, run without scikit-learn; a predictor in float32."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -58,6 +59,7 @@ class Onnx(Backend):
     """
 
     requires = ("skl2onnx", "onnxruntime")
+    extension = ".onnx"
 
     @property
     def id(self) -> str:
@@ -117,6 +119,9 @@ class Onnx(Backend):
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         return Predictor(session)
 
+    def looks(self) -> dict[str, Callable[[str], object]]:
+        return {"onnx.load": _read, "onnx.checker.check_model": _check}
+
 
 @cache
 def _runtime() -> Any:
@@ -125,6 +130,20 @@ def _runtime() -> Any:
 
     onnxruntime.disable_telemetry_events()
     return onnxruntime
+
+
+def _read(path: str) -> None:
+    """Read the graph; the library comes with skl2onnx."""
+    import onnx
+
+    onnx.load(path)
+
+
+def _check(path: str) -> None:
+    """Check the graph by its path, so that the checker also sees external files."""
+    import onnx
+
+    onnx.checker.check_model(path)
 
 
 def _types(rows: Any) -> Any:

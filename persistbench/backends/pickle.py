@@ -1,9 +1,11 @@
 """Python's own pickle, every protocol."""
 
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from persistbench.backends import _disassembler
 from persistbench.backends._base import Backend
 from persistbench.errors import UnsupportedError
 
@@ -31,6 +33,9 @@ class Pickle(Backend):
             raise UnsupportedError(self.why_not_mapped)
         with open(path, "rb") as file:
             return pickle.load(file)
+
+    def looks(self) -> dict[str, Callable[[str], object]]:
+        return dict(_disassembler.LOOKS)
 
 
 BACKENDS = tuple(Pickle(protocol) for protocol in range(6))

@@ -1,9 +1,11 @@
 """pickle that opens only what a reviewed list names, as Python's documentation recommends."""
 
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from persistbench.backends import _disassembler
 from persistbench.backends._base import Backend, Claims
 from persistbench.backends._reviewed import NAMES
 from persistbench.errors import UnsupportedError
@@ -62,6 +64,9 @@ class AllowlistPickle(Backend):
 
     def refuses(self, error: Exception) -> bool:
         return isinstance(error, NotOnListError)
+
+    def looks(self) -> dict[str, Callable[[str], object]]:
+        return dict(_disassembler.LOOKS)
 
 
 BACKENDS = (AllowlistPickle(),)

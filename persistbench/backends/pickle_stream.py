@@ -54,6 +54,7 @@ class GzipPickle(_StreamPickle):
     """``gzip.open``, as many examples show; its default level is its smallest."""
 
     compressor = "gzip"
+    extension = ".pkl.gz"
     default = 9
 
     @property
@@ -71,6 +72,7 @@ class ZstdPickle(_StreamPickle):
     """Zstandard by the ``zstandard`` package."""
 
     compressor = "zstd"
+    extension = ".pkl.zst"
     default = 3
     requires = ("zstandard",)
 

@@ -1,6 +1,7 @@
 """skops: a zip of a JSON schema and arrays, opened only as far as a list of names is trusted."""
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -20,6 +21,7 @@ class Skops(Backend):
     trusted: tuple[str, ...] = ()
 
     requires = ("skops",)
+    extension = ".skops"
     # Before 0.11 the names that were checked could be others than those that were loaded
     # (CVE-2024-37065), and `trusted=True` was there.
     oldest = {"skops": "0.11"}
@@ -55,6 +57,9 @@ class Skops(Backend):
 
         asked = skops.io.get_untrusted_types(file=path)
         return [name for name in asked if name not in self.trusted]
+
+    def looks(self) -> dict[str, Callable[[str], object]]:
+        return {"skops.io.get_untrusted_types": _list, "skops.io.visualize": _show}
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if mmap_mode is not None:
@@ -97,6 +102,18 @@ class BlindSkops(Skops):
         import skops.io
 
         return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+
+
+def _list(path: str) -> None:
+    import skops.io
+
+    skops.io.get_untrusted_types(file=path)
+
+
+def _show(path: str) -> None:
+    import skops.io
+
+    skops.io.visualize(path)
 
 
 BACKENDS = (Skops("stored"), Skops("deflate"), BlindSkops("stored"))

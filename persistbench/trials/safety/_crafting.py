@@ -1,0 +1,60 @@
+"""Crafted artifacts, each made by a child of the sandbox that does nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+from persistbench.backends import Backend
+from persistbench.errors import UnsupportedError
+from persistbench.outcomes import Outcome, Verdict
+from persistbench.trials import inside, sandbox
+from persistbench.trials.safety import _payloads
+from persistbench.trials.safety._payloads import Shape
+
+LIMITS = sandbox.Limits(seconds=60, memory=2 * 10**9, file_size=10**8)
+"""For crafting, and for what is then done with it; each takes less than a second, usually."""
+
+HONEST = Shape("honest", _payloads.Saved(lambda: _payloads.carrier(None)))
+"""What is looked at for comparison."""
+
+
+def crafted(shape: Shape, backend: Backend, folder: Path) -> tuple[Path, Verdict]:
+    """Return an artifact in a folder, and ``same`` or why there is none.
+
+    Args:
+        shape: which fits the backend, whose libraries are there.
+        backend: see shape.
+        folder: of the one who opens it in another process.
+    """
+    path = folder / f"{shape.name}{backend.extension}"
+    return path, sandbox.run(_craft, shape.name, backend, path, **vars_of(LIMITS))
+
+
+def vars_of(limits: sandbox.Limits) -> dict[str, Any]:
+    """Return the limits as :func:`persistbench.trials.sandbox.run` takes them."""
+    return {
+        "seconds": limits.seconds,
+        "memory": limits.memory,
+        "file_size": limits.file_size,
+    }
+
+
+def found(name: str) -> Shape:
+    """Return the shape with this name."""
+    return HONEST if name == HONEST.name else _payloads.discover()[name]
+
+
+def _craft(name: str, backend: Backend, path: Path) -> Verdict:
+    """Craft an artifact; in a child process."""
+    inside.required()
+    inside.hush()
+    shape = found(name)
+    shape.settle(Path.cwd())
+    if failure := backend.import_failure():
+        return Verdict(Outcome.NOT_INSTALLED, failure)
+    try:
+        shape.craft(backend, str(path))
+    except UnsupportedError as error:
+        return Verdict(Outcome.UNSUPPORTED, str(error))
+    except Exception as error:
+        return inside.of_exception(Outcome.ERROR_AT_DUMP, error)
+    return Verdict(Outcome.SAME)

@@ -1,0 +1,164 @@
+"""Does opening an artifact run code that somebody has put into it, and when?
+
+Each shape of payload is crafted in one process for every backend that can carry it, and opened in
+another that has never seen it: audited where the backend has an audit, loaded, used, and let go.
+The payload touches a marker; what is recorded is the stage after which it was there. A backend
+with a list of trusted names is tried with its own list, and with the one that a user has written
+for honest pipelines without a look into this file.
+"""
+
+import gc
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from persistbench import backends, catalogue
+from persistbench.backends import Backend
+from persistbench.integrity import METHODS
+from persistbench.outcomes import Outcome, Verdict
+from persistbench.trials import campaign, inside, sandbox
+from persistbench.trials.campaign import Record, Task, Trial
+from persistbench.trials.safety import ATTACK, Wanted, _crafting, _payloads
+from persistbench.trials.safety._payloads import MARKER, Shape, has_list
+
+KIND, GROUP, VERSION = "code", ATTACK, 1
+
+DOCUMENTED, NO_TRUST, REVIEWED, BLIND = "documented", "no trust", "reviewed", "blind"
+
+
+def tasks(wanted: Wanted) -> list[Task]:
+    """Return a task for each shape and each backend that it fits: it is crafted once."""
+    reviewed = {name for one in wanted.pipelines for name in catalogue.get(one).trusted}
+    names = tuple(sorted(reviewed))
+    return [
+        Task(
+            tuple(
+                campaign.trial(KIND, VERSION, shape.name, backend.id, place, f"{shape.key} {names}")
+                for place in places(backend)
+            ),
+            partial(make, names),
+        )
+        for shape in _payloads.discover().values()
+        for backend in wanted.backends
+        if shape.fits(backend)
+    ]
+
+
+def places(backend: Backend) -> tuple[str, ...]:
+    """Return the ways in which a backend is asked to load."""
+    if backend.only_for_trials:
+        return (BLIND,)
+    return (NO_TRUST, REVIEWED) if has_list(backend) else (DOCUMENTED,)
+
+
+def make(reviewed: tuple[str, ...], trials: Sequence[Trial]) -> list[Record]:
+    """Return the records of one shape and one backend.
+
+    Args:
+        reviewed: the names on a list that honest pipelines need.
+        trials: one for each place.
+    """
+    sandbox.preload("persistbench.trials.warm_libraries")
+    shape = _crafting.found(trials[0].subject)
+    backend = backends.for_trials()[trials[0].backend]
+    if backend.missing:
+        verdict = Verdict(Outcome.NOT_INSTALLED, backend.unavailable)
+        return [one.record(verdict, marker=None, refused=False) for one in trials]
+    with sandbox.folder() as folder:
+        path, verdict = _crafting.crafted(shape, backend, folder)
+        if not verdict.same:
+            return [one.record(verdict, marker=None, refused=False) for one in trials]
+        found = [
+            (one, opened(shape, _admitting(backend, shape, one.place, reviewed), path))
+            for one in trials
+        ]
+    return [one.record(it.verdict, marker=it.marker, refused=it.refused) for one, it in found]
+
+
+def _admitting(
+    backend: Backend, shape: Shape, place: str | None, reviewed: tuple[str, ...]
+) -> Backend:
+    return backend.trusting((*reviewed, *shape.admits)) if place == REVIEWED else backend
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of an opened artifact.
+
+    Attributes:
+        verdict: what happened in the end.
+        marker: the stage after which the marker was there: ``audit``, ``load``, ``use`` or
+            ``never``; None if the process died before that was known.
+        refused: the backend says that the file asks for what nobody has admitted.
+    """
+
+    verdict: Verdict
+    marker: str | None = None
+    refused: bool = False
+
+
+def opened(shape: Shape, backend: Backend, path: Path) -> Found:
+    """Let a child that has never seen the artifact open and use it."""
+    found = Found(Verdict(Outcome.CRASH, "no answer"))
+    try:
+        for found in sandbox.answers(  # noqa: B007
+            _open, shape.name, backend, path, limits=_crafting.LIMITS
+        ):
+            pass
+    except sandbox.DeadError as death:
+        return replace(found, verdict=death.verdict)
+    return found
+
+
+def _open(name: str, backend: Backend, path: Path) -> Iterator[Found]:
+    """Yield what is known, the better the later; in a child process."""
+    inside.required()
+    inside.hush()
+    folder = Path.cwd()
+    _crafting.found(name).settle(folder)
+    marker = folder / MARKER
+    seen: str | None = None
+
+    def after(stage: str) -> str | None:
+        gc.collect()  # whoever is no longer held acts now
+        return seen or (stage if marker.exists() else None)
+
+    if backend.claims.audits:
+        verdict = _audited(backend, path)
+        seen = after("audit")
+        yield Found(verdict, seen)
+    loaded, found = _loaded(backend, path)
+    seen = after("load")
+    yield replace(found, marker=seen)
+    if found.verdict.same:
+        found = Found(_used(loaded))
+    del loaded
+    yield replace(found, marker=after("use") or "never")
+
+
+def _audited(backend: Backend, path: Path) -> Verdict:
+    try:
+        backend.audit(str(path))
+    except Exception as error:  # who loads without an audit goes on
+        return inside.of_exception(Outcome.ERROR_AT_LOAD, error)
+    return Verdict(Outcome.SAME)
+
+
+def _loaded(backend: Backend, path: Path) -> tuple[Any, Found]:
+    try:
+        return backend.load(str(path)), Found(Verdict(Outcome.SAME))
+    except Exception as error:
+        verdict = inside.of_exception(Outcome.ERROR_AT_LOAD, error)
+        return None, Found(verdict, refused=backend.refuses(error))
+
+
+def _used(loaded: Any) -> Verdict:
+    """Ask what was loaded the first thing that it can answer."""
+    try:
+        method = next((one for one in METHODS if hasattr(loaded, one)), METHODS[0])
+        getattr(loaded, method)(_payloads.rows())
+    except Exception as error:
+        return inside.of_exception(Outcome.ERROR_AT_USE, error)
+    return Verdict(Outcome.SAME)

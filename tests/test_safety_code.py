@@ -1,0 +1,311 @@
+"""What opening an artifact runs is found out, stage by stage, and held against what is claimed."""
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persistbench import backends
+from persistbench.backends import Backend, Claims
+from persistbench.errors import UserError
+from persistbench.trials import campaign, safety, sandbox
+from persistbench.trials.safety import _crafting, _payloads, code
+from persistbench.trials.safety._payloads import MARKER, Saved, Shape, has_list
+
+EVERY = {
+    id: backend
+    for id, backend in backends.for_trials().items()
+    if not backend.variant and backend.claims.returns != "bytes"
+}
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+
+
+@dataclass(frozen=True)
+class Double(Backend):
+    """A backend that runs a payload, or dies, at one stage."""
+
+    fault: str
+
+    @property
+    def id(self) -> str:
+        return self.fault
+
+    @property
+    def claims(self) -> Claims:
+        return Claims(audits=True, executes_code=False)
+
+    def dump(self, payload: Any, path: str) -> None:
+        if self.fault == "dump":
+            raise ValueError("no")
+        with open(path, "wb") as file:
+            pickle.dump(payload, file)
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        if self.fault == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "refuses":
+            raise PermissionError("not this one")
+        self._touch("load")
+        return Answering(self.fault)
+
+    def audit(self, path: str) -> list[str]:
+        self._touch("audit")
+        return []
+
+    def refuses(self, error: Exception) -> bool:
+        return isinstance(error, PermissionError)
+
+    def _touch(self, stage: str) -> None:
+        if self.fault == stage:
+            Path(MARKER).touch()
+
+
+@dataclass(frozen=True)
+class Missing(Double):
+    """A backend whose library nobody has."""
+
+    requires = ("no-such-library",)
+
+
+class Answering:
+    """Answers, and may touch the marker when it is asked or let go."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def predict(self, X: Any) -> Any:
+        if self.fault == "use":
+            Path(MARKER).touch()
+        if self.fault == "breaks":
+            raise ValueError("no")
+        return X
+
+    def __del__(self) -> None:
+        if self.fault == "end":
+            Path(MARKER).touch()
+
+
+def _nothing() -> None:
+    return None
+
+
+FAULTS = ["audit", "load", "use", "end", "never", "breaks", "refuses", "dies", "dump"]
+SHAPE = Shape("double", Saved(_nothing), key="1")
+
+
+@pytest.fixture
+def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Backends with faults, which children know because they are forked from this process."""
+    known: dict[str, Backend] = {fault: Double(fault) for fault in FAULTS}
+    known["missing"] = Missing("missing")
+    monkeypatch.setattr(backends, "for_trials", lambda: known)
+    monkeypatch.setattr(_payloads, "discover", lambda: {SHAPE.name: SHAPE})
+    usual = sandbox.context()
+    sandbox.fork_from_here()
+    yield
+    sandbox._context = usual
+
+
+def wanted(*chosen: Backend) -> safety.Wanted:
+    """Return that these backends are wanted, and the usual pipelines."""
+    return safety.Wanted(safety.TELLING, chosen)
+
+
+def found(
+    *chosen: Backend, shapes: Any = None, places: Any = None
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Return the records of backends, by shape, backend and place; of all, or of these."""
+    records = {}
+    for task in code.tasks(wanted(*chosen)):
+        others = [
+            one.key
+            for one in task.trials
+            if (shapes is not None and one.subject not in shapes)
+            or (places is not None and one.place not in places)
+        ]
+        left = task.without(others)
+        for record in left() if left.trials else []:
+            records[record["subject"], record["backend"], record["place"]] = record
+    return records
+
+
+@linux_only
+def test_marker_is_seen_at_the_stage_that_runs_the_payload(doubles: None) -> None:
+    """At audit, load, use, or when what was loaded is let go, which counts as use; or never."""
+    records = {
+        backend: one for (_, backend, _), one in found(*backends.for_trials().values()).items()
+    }
+    assert "pip install no-such-library" in records["missing"]["reason"]
+    seen = {
+        backend: (record["marker"], record["outcome"], record["refused"])
+        for backend, record in records.items()
+    }
+    assert seen == {
+        "audit": ("audit", "same", False),
+        "load": ("load", "same", False),
+        "use": ("use", "same", False),
+        "end": ("use", "same", False),
+        "never": ("never", "same", False),
+        "breaks": ("never", "error-at-use", False),
+        "refuses": ("never", "error-at-load", True),
+        "dies": (None, "crash", False),
+        "dump": (None, "error-at-dump", False),
+        "missing": (None, "not-installed", False),
+    }
+
+
+def contradicted(backend: Backend, records: Any) -> list[str]:
+    """Return the shapes whose records contradict what a backend says of code."""
+    admitted = {name for name, shape in _payloads.discover().items() if shape.admits}
+    ran = [
+        record["subject"]
+        for record in records
+        if record["marker"] in ("audit", "load", "use") and record["subject"] not in admitted
+    ]
+    if backend.claims.executes_code:
+        return [] if ran else ["none has run"]
+    return ran
+
+
+@linux_only
+def test_false_claim_is_found(doubles: None) -> None:
+    """Whoever runs a payload and claims to run none is contradicted, and the other way round."""
+    ran, innocent = (found(Double(one)).values() for one in ("load", "never"))
+    assert contradicted(Double("load"), ran) == ["double"]
+    assert contradicted(Double("never"), innocent) == []
+    assert contradicted(EVERY["pickle-5"], innocent) == ["none has run"]
+
+
+@pytest.mark.parametrize(
+    "backend", [one for one in EVERY.values() if not one.claims.executes_code], ids=lambda b: b.id
+)
+def test_no_payload_runs_where_none_is_claimed_to(backend: Backend) -> None:
+    """No shape reaches its marker, not even with the list that honest pipelines need.
+
+    A name that a user's list admits beside those is the exception: a list is as good as its
+    review, and the record shows it.
+    """
+    if backend.missing:
+        pytest.skip(backend.unavailable)
+    records = found(backend, places=(code.DOCUMENTED, code.REVIEWED))
+    assert contradicted(backend, records.values()) == []
+    for (shape, _, place), record in records.items():
+        admits = bool(_payloads.discover()[shape].admits)
+        assert (record["marker"] == "use") == (admits and place == code.REVIEWED)
+
+
+@pytest.mark.parametrize(
+    "backend",
+    {
+        (one.extension, one.only_for_trials): one
+        for one in EVERY.values()
+        if one.claims.executes_code
+    }.values(),
+    ids=lambda b: b.id,
+)
+def test_payload_runs_where_one_is_claimed_to(backend: Backend) -> None:
+    """A class of the victim's own does what it does when it is loaded."""
+    if backend.missing:
+        pytest.skip(backend.unavailable)
+    records = found(backend, shapes={"setstate"})
+    assert contradicted(backend, records.values()) == []
+    assert {record["marker"] for record in records.values()} == {"load"}
+
+
+def test_places_are_those_in_which_a_backend_can_be_asked() -> None:
+    """As documented; with a list, with its own and a reviewed one; blindly, what nobody should."""
+    assert code.places(EVERY["pickle-5"]) == ("documented",)
+    assert code.places(EVERY["skops"]) == ("no trust", "reviewed")
+    assert code.places(EVERY["pickle-5-allowlist"]) == ("no trust", "reviewed")
+    assert code.places(EVERY["skops-blind"]) == ("blind",)
+
+
+def test_blind_trust_runs_what_a_list_refuses() -> None:
+    """skops: an honest operator is refused by a list and run by blind trust; a lie is neither."""
+    shapes = {"skops-operator", "skops-operator-lie"}
+    if EVERY["skops"].missing:
+        pytest.skip(EVERY["skops"].unavailable)
+    records = found(EVERY["skops"], EVERY["skops-blind"], shapes=shapes)
+    told = {key: (one["marker"], one["refused"]) for key, one in records.items()}
+    assert told == {
+        ("skops-operator", "skops", "no trust"): ("never", True),
+        ("skops-operator", "skops", "reviewed"): ("never", True),
+        ("skops-operator", "skops-blind", "blind"): ("load", False),
+        ("skops-operator-lie", "skops", "no trust"): ("never", False),
+        ("skops-operator-lie", "skops", "reviewed"): ("never", False),
+        ("skops-operator-lie", "skops-blind", "blind"): ("never", False),
+    }
+
+
+def test_crafting_and_opening_are_for_the_sandbox_only() -> None:
+    """In a process without limits nothing is crafted and nothing opened."""
+    with pytest.raises(UserError, match="runs in the sandbox only"):
+        _crafting._craft("setstate", EVERY["pickle-5"], Path("nowhere"))
+    with pytest.raises(UserError, match="runs in the sandbox only"):
+        list(code._open("setstate", EVERY["pickle-5"], Path("nowhere")))
+    assert not Path(MARKER).exists()
+
+
+def test_shape_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file dropped into the folder is found; another change of the file is another trial."""
+    monkeypatch.setattr(_payloads, "__path__", [*_payloads.__path__, str(tmp_path)])
+    source = """
+from persistbench.trials.safety._payloads import Saved, Shape
+SHAPES = (Shape("one-more", Saved(list)),)
+"""
+    shapes = []
+    for text in (source, source + "# changed\n"):
+        (tmp_path / "zz_one_more.py").write_text(text)
+        with fresh_discovery():
+            shapes.append(_payloads.discover()["one-more"])
+    assert shapes[0].fits(EVERY["onnx"])
+    assert shapes[0].key != shapes[1].key
+    keys = {task.trials[0].key for shape in shapes for task in tasks_of(shape, monkeypatch)}
+    assert len(keys) == 2
+
+
+def tasks_of(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> list[campaign.Task]:
+    """Return the trials of one shape."""
+    monkeypatch.setattr(_payloads, "discover", lambda: {shape.name: shape})
+    return code.tasks(wanted(EVERY["pickle-5"]))
+
+
+def test_two_shapes_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name is a key of records: it is there once."""
+    monkeypatch.setattr(_payloads, "__path__", [*_payloads.__path__, str(tmp_path)])
+    (tmp_path / "zz_again.py").write_text(
+        "from persistbench.trials.safety._payloads.setstate import SHAPES"
+    )
+    with fresh_discovery(), pytest.raises(ValueError, match="two payload shapes are named"):
+        _payloads.discover()
+
+
+@contextlib.contextmanager
+def fresh_discovery() -> Iterator[None]:
+    """Let shapes be found anew, and forgotten afterwards."""
+    _payloads.discover.cache_clear()
+    try:
+        yield
+    finally:
+        _payloads.discover.cache_clear()
+        for name in [one for one in sys.modules if "_payloads.zz_" in one]:
+            del sys.modules[name]
+
+
+def test_shapes_for_lists_are_for_backends_with_lists() -> None:
+    """What can be crafted for whom is asked of the contract, never of ids."""
+    shapes = _payloads.discover()
+    for backend in EVERY.values():
+        assert shapes["methodcaller-admitted"].fits(backend) == has_list(backend)
+        assert shapes["skops-operator"].fits(backend) == ("skops" in backend.requires)
+        assert shapes["onnx-operator"].fits(backend) == (backend.extension == ".onnx")
