@@ -1,7 +1,9 @@
 """Pipelines that hold what cannot be saved, or can be saved and is dead when it is loaded."""
 
 import sqlite3
+import sys
 import threading
+import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,10 +21,17 @@ class Member:
     Attributes:
         make: returns one; files go to the folder that it is given.
         alive: returns whether one does what it is for; may raise instead.
+        names: what somebody who has reviewed it would trust, for backends that have a list.
     """
 
     make: Callable[[Path], Any]
     alive: Callable[[Any], bool]
+    names: tuple[str, ...] = ()
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """Names that are to be trusted when its :func:`holder` is loaded."""
+        return (KEEP, *self.names)
 
 
 def keep(X: Any, member: Any = None) -> Any:
@@ -30,8 +39,7 @@ def keep(X: Any, member: Any = None) -> Any:
     return X
 
 
-TRUSTED = (f"{__name__}.{keep.__name__}",)
-"""What backends that open only what is on a list are told to trust."""
+KEEP = f"{__name__}.{keep.__name__}"
 
 
 def holder(member: Any) -> Any:
@@ -44,6 +52,27 @@ def holder(member: Any) -> Any:
 def held(transformer: Any) -> Any:
     """Return the member of :func:`holder`."""
     return transformer.kw_args["member"]
+
+
+def rows() -> Any:
+    """Return rows for it, shape (4, 2)."""
+    import numpy as np
+
+    return np.arange(8.0).reshape(4, 2)
+
+
+def script(source: str = "", **names: Any) -> Any:
+    """Give this process the user's script as ``__main__``, and return that module.
+
+    Args:
+        source: of the script.
+        names: what it knows beside.
+    """
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    vars(module).update(names)
+    exec(source, vars(module))  # noqa: S102 (ours; functions of __main__ are saved in their own way)
+    return module
 
 
 def _file(mode: str) -> Callable[[Path], Any]:
@@ -80,12 +109,22 @@ def _acquired(lock: Any) -> bool:
 MEMBERS = {
     "open-file": Member(_file("r"), lambda file: file.read() == TEXT),
     "binary-file": Member(_file("rb"), lambda file: file.read() == TEXT.encode()),
-    "lock": Member(lambda folder: threading.Lock(), _acquired),
-    "lambda": Member(lambda folder: lambda x: x + 1, lambda function: function(1) == 2),
-    "local-class": Member(_local_class, lambda one: one.answer() == ANSWER),
+    "lock": Member(lambda folder: threading.Lock(), _acquired, ("_thread.lock",)),
+    "lambda": Member(
+        lambda folder: lambda x: x + 1,
+        lambda function: function(1) == 2,
+        (f"{__name__}.<lambda>",),
+    ),
+    "local-class": Member(_local_class, lambda one: one.answer() == ANSWER, (f"{__name__}.Local",)),
+    "script-function": Member(
+        lambda folder: script("def plus(x):\n    return x + STEP", STEP=1).plus,
+        lambda function: function(1) == 2,
+        ("__main__.plus",),
+    ),
     "connection": Member(
         _connection,
         lambda one: one.execute("select answer from answers").fetchone() == (ANSWER,),
+        ("sqlite3.Connection",),
     ),
     "generator": Member(
         lambda folder: (number for number in [ANSWER]), lambda one: next(one) == ANSWER
