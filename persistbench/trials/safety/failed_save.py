@@ -22,6 +22,7 @@ import pickle
 import shutil
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -50,6 +51,9 @@ _WORST = (WRONG, BROKEN, NOTHING, NEW, EARLIER)
 LIMITS = sandbox.Limits(seconds=120, memory=2 * 10**9)
 TRIES = 5
 """So often two processes save at the same time; the worst that they leave is what counts."""
+
+TRIES_SECONDS = 15.0
+"""After so long there are no more tries: slow backends have fewer."""
 
 FEATURES, BLOCK, TIMES = 2000, 64, 20  # 20 blocks of 1 MB
 
@@ -121,7 +125,7 @@ def _tried(trial: Trial, backend: Backend, folder: Path) -> Record:
     shutil.copyfile(folder / "earlier", path)
     if trial.subject in AWKWARD:
         backend = backend.trusting(_members.MEMBERS[trial.subject].trusted)
-    limits, function, copies = LIMITS, _save, [path]
+    limits, function, copies = LIMITS, _save, [place]
     if trial.subject in (FULL, KILLED):
         half = path.stat().st_size // 2
         limits = sandbox.Limits(LIMITS.seconds, LIMITS.memory, file_size=half)
@@ -130,13 +134,14 @@ def _tried(trial: Trial, backend: Backend, folder: Path) -> Record:
     try:
         verdict = _told(function, backend, trial.subject, trial.place, path, copies, limits=limits)
         litter = sum(one != path for one in place.iterdir())
-        found = [_left(backend, one, folder / "answers") for one in copies]
+        found = [
+            _left(backend, one / path.name, folder / "answers") for one in copies if one.exists()
+        ]
     finally:
-        shutil.rmtree(place)
-        for one in copies:
-            one.unlink(missing_ok=True)
-    left, reason = min(found, key=lambda one: _WORST.index(one[0]))
-    tries = {"tries": Counter(one for one, _ in found)} if trial.subject == TWO else {}
+        for one in {place, *copies}:
+            shutil.rmtree(one, ignore_errors=True)
+    left, reason = min(found, key=lambda one: _WORST.index(one[0]), default=(None, ""))
+    tries = {"tries": dict(Counter(one for one, _ in found))} if trial.subject == TWO else {}
     return trial.record(verdict, left=left, left_reason=reason, litter=litter, **tries)
 
 
@@ -219,7 +224,10 @@ def _save_together(
     fork: Any = multiprocessing.get_context("fork")  # from here: this process has not computed
     earlier = path.read_bytes()
     worst = Verdict(Outcome.SAME)
+    deadline = time.monotonic() + TRIES_SECONDS
     for copy in copies:
+        if time.monotonic() > deadline:
+            break
         path.write_bytes(earlier)
         start, told = fork.Barrier(2), fork.SimpleQueue()
         two = [
@@ -235,8 +243,9 @@ def _save_together(
         while not told.empty():
             verdict = told.get()
             worst = worst if verdict.same else verdict
+        copy.mkdir()
         if path.exists():
-            shutil.copyfile(path, copy)
+            shutil.copyfile(path, copy / path.name)
     yield worst
 
 
