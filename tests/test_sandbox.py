@@ -162,3 +162,16 @@ def test_daemon_may_have_children() -> None:
     sending.close()
     assert receiving.recv() == _same()
     daemon.join()
+
+
+def test_last_words_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is read only when its child is gone is an answer, on a busy machine, too."""
+    read = sandbox._read
+
+    def late(*arguments: Any) -> None:
+        time.sleep(3 * sandbox._LOOK_SECONDS)
+        read(*arguments)
+
+    monkeypatch.setattr(sandbox, "_read", late)
+    limits = sandbox.Limits(seconds=30)
+    assert list(sandbox.answers(range, 3, limits=limits)) == [0, 1, 2]

@@ -197,8 +197,12 @@ def _next(
                 return Verdict(Outcome.CRASH, excess)
             if child.is_alive():
                 continue
-            # What it has started may hold its end of the pipe open.
-            message = EOFError() if arrived.empty() else arrived.get()
+            try:
+                # Its last words may still be on their way: the thread that reads them is slow
+                # on a busy machine.
+                message = arrived.get(timeout=_DYING_SECONDS)
+            except queue.Empty:  # what it has started holds its end of the pipe open
+                message = EOFError()
         if isinstance(message, bytes):
             return message
         if not isinstance(message, EOFError):

@@ -1,0 +1,150 @@
+"""Who loads while another saves finds the old version or the new one, or a record says what."""
+
+import pickle
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+
+from persistbench import Case, backends
+from persistbench.backends import Backend
+from persistbench.errors import UnsupportedError, UserError
+from persistbench.integrity import reference
+from persistbench.trials import safety
+from persistbench.trials.campaign import Record
+from persistbench.trials.safety import Wanted, _artifacts, _places, concurrent_use
+from tests._doubles import Deadly, Double, Missing, known, linux
+
+
+class Slow(Double):
+    """Lets everybody see the path while it is half written."""
+
+    def dump(self, payload: Any, path: str) -> None:
+        data = pickle.dumps(payload, protocol=5)
+        with open(path, "wb", buffering=0) as file:
+            file.write(data[: len(data) // 2])
+            time.sleep(0.02)
+            file.write(data[len(data) // 2 :])
+
+
+class Mixer(Double):
+    """Loads a mixture, without a word."""
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        loaded = super().load(path)
+        loaded[-1].coef_ = loaded[-1].coef_ * 2
+        return loaded
+
+
+class Refuser(Double):
+    """Cannot save."""
+
+    def dump(self, payload: Any, path: str) -> None:
+        raise ValueError("no")
+
+
+class Hanger(Double):
+    """Loads for ever."""
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        time.sleep(60)
+
+
+def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *places: str) -> dict[str, Record]:
+    """Return records by place."""
+    monkeypatch.setattr(concurrent_use, "SECONDS", 0.5)
+    monkeypatch.setattr(concurrent_use, "SWAPS", 100)
+    monkeypatch.setattr(concurrent_use, "_PATIENCE_SECONDS", 1.0)
+    with known(monkeypatch, backend):
+        (task,) = concurrent_use.tasks(Wanted(("small",), (backend,)))
+        trials = tuple(one for one in task.trials if one.place in places)
+        return {one["place"]: one for one in task.make(trials)}
+
+
+@linux
+def test_half_written_artifact_is_met_unless_it_is_renamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Straight to the path, loads fail; renamed, every load is one version or the other."""
+    found = tried(monkeypatch, Slow(), "own", "renamed")
+    own, renamed = found["own"], found["renamed"]
+    assert own["outcome"] == "error-at-load"
+    assert own["errors"]
+    assert set(own["errors"]) <= {"EOFError", "UnpicklingError"}
+    assert sum(own["errors"].values()) <= own["loads"]
+    assert (renamed["outcome"], renamed["errors"], renamed["wrong"]) == ("same", {}, 0)
+    assert renamed["loads"] > 0
+    assert renamed["swaps"] > 1
+
+
+@linux
+def test_wrong_answer_is_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load that answers like neither version is wrong, whatever else happened."""
+    found = tried(monkeypatch, Mixer(), "renamed")["renamed"]
+    assert found["outcome"] in ("values-differ", "labels-differ")
+    assert found["wrong"] == found["loads"] > 0
+
+
+@linux
+@pytest.mark.parametrize(
+    ("backend", "outcome", "errors"),
+    [
+        (Deadly(), "crash", {"SIGKILL": concurrent_use.READERS}),
+        (Hanger(), "timeout", {"timeout": concurrent_use.READERS}),
+        (Refuser(), "error-at-dump", {}),
+        (Missing(), "not-installed", {}),
+    ],
+    ids=lambda one: getattr(one, "id", ""),
+)
+def test_other_ends(
+    backend: Backend, outcome: str, errors: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers that die or hang, saves that fail and libraries that lack are told apart."""
+    found = tried(monkeypatch, backend, "own")["own"]
+    assert (found["outcome"], found["errors"]) == (outcome, errors)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "reason"),
+    [
+        (StandardScaler(with_mean=False, with_std=False), "could not be told apart"),
+        (GridSearchCV(StandardScaler(), {}, scoring="none"), "cannot be fitted again"),
+    ],
+    ids=["same", "broken"],
+)
+def test_versions_must_answer_otherwise(estimator: Any, reason: str, tmp_path: Path) -> None:
+    """A pipeline that cannot be fitted again, or answers the same then, is unsupported."""
+    X = np.arange(20.0).reshape(10, 2)
+    said = reference(Case(StandardScaler().fit(X), X))
+    fitted = SimpleNamespace(load_estimator=lambda: estimator, load_reference=lambda: said)
+    cell: Any = SimpleNamespace(backend=Double(), fitted=fitted)
+    if reason == "could not be told apart":
+        estimator.fit(X)
+    with pytest.raises(UnsupportedError, match=reason):
+        concurrent_use._versions(cell, tmp_path)
+
+
+@linux
+def test_real_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pickle renamed into place is right for everybody, with as many swaps as there was time."""
+    found = tried(monkeypatch, backends.get("pickle-5"), "renamed")["renamed"]
+    assert (found["outcome"], found["wrong"], found["errors"]) == ("same", 0, {})
+    assert 1 < found["swaps"] <= 100
+
+
+def test_first_pipeline_is_shared() -> None:
+    """By default that is small, with every backend in both places."""
+    tasks = concurrent_use.tasks(safety.wanted())
+    assert {one.subject for task in tasks for one in task.trials} == {"small"}
+    assert {one.place for task in tasks for one in task.trials} == set(_places.PLACES)
+    (task,) = concurrent_use.tasks(safety.wanted(["forest"], ["joblib"]))
+    assert {one.subject for one in task.trials} == {"forest"}
+
+
+def test_children_refuse_to_work_outside_the_sandbox(tmp_path: Path) -> None:
+    """Whoever calls what a child runs is told where it runs."""
+    with pytest.raises(UserError, match="sandbox"):
+        next(concurrent_use._share(_artifacts.cell("small", "pickle-5"), "own", tmp_path))
