@@ -1,0 +1,60 @@
+"""What a reader should do: the sentences of docs/safety.md, which is their only source."""
+
+import re
+import textwrap
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from markupsafe import Markup, escape
+
+_PLACES = (
+    Path(__file__).parent / "assets" / "safety.md",  # in a wheel
+    Path(__file__).parents[2] / "docs" / "safety.md",  # in a checkout
+)
+
+_ITEM = re.compile(
+    r'^\d+\. +<a id="(?P<id>[a-z]+)"></a>\*\*(?P<sentence>.+?)\*\*(?P<rest>.*?)(?=^\d+\. |^#|\Z)',
+    re.MULTILINE | re.DOTALL,
+)
+_FENCE = re.compile(r"^ *```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+class Advice(NamedTuple):
+    """One sentence of the numbered list.
+
+    Attributes:
+        sentence: what to do.
+        why: what stands after it.
+        code: how, in Python; empty where it takes none.
+    """
+
+    sentence: Markup
+    why: Markup
+    code: str
+
+
+@cache
+def read() -> dict[str, Advice]:
+    """Return the advice by its anchor, in the order of the document; none if it is not there."""
+    path = next((path for path in _PLACES if path.is_file()), None)
+    if path is None:
+        return {}
+    found = {}
+    for item in _ITEM.finditer(path.read_text(encoding="utf-8")):
+        code = _FENCE.search(item["rest"])
+        found[item["id"]] = Advice(
+            _text(item["sentence"]),
+            _text(_FENCE.sub("", item["rest"])),
+            textwrap.dedent(code[1]).rstrip() if code else "",
+        )
+    return found
+
+
+def _text(markdown: str) -> Markup:
+    """Return a paragraph as HTML; of Markdown it knows code."""
+    parts = " ".join(markdown.split()).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
