@@ -1,6 +1,7 @@
 """What a reader should do: the sentences of docs/safety.md, which is their only source."""
 
 import re
+import sysconfig
 import textwrap
 from functools import cache
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 _PLACES = (
-    Path(__file__).parent / "assets" / "safety.md",  # in a wheel
-    Path(__file__).parents[2] / "docs" / "safety.md",  # in a checkout
+    Path(__file__).parents[2] / "docs" / "safety.md",  # of a checkout
+    Path(sysconfig.get_path("data"), "share", "doc", "persistbench", "safety.md"),  # of a wheel
 )
 
 _ITEM = re.compile(

@@ -1,6 +1,5 @@
 """Truncation and flipped bits: batches are summed, and drawn as shares with their intervals."""
 
-import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -84,9 +83,7 @@ def _of_one_run(batches: list[Record]) -> list[Record]:
 
 def pipelines(found: dict[str, Places]) -> list[str]:
     """Return what can be chosen."""
-    names = {
-        record["subject"] for kind in WAYS for _, own in found.get(kind, []) for record in own
-    }
+    names = {record["subject"] for kind in WAYS for _, own in found.get(kind, []) for record in own}
     return [EVERY, *sorted(names - {EVERY})]
 
 
@@ -98,24 +95,22 @@ def rows(found: dict[str, Places], outcomes: Sequence[str]) -> list[dict[str, An
             "faults": pipeline,
             "backend": backend,
             "way": way,
-            "share": share,
-            "low": low,
-            "high": high,
-            "text": f"{count} of {own.tried:,}: {percent(share)} ({percent(low)} to {percent(high)})",
+            **dict(zip(("share", "low", "high"), share[1:], strict=True)),
+            "text": spoken(share, own.tried),
         }
         for kind, way in WAYS.items()
         for index, records in found.get(kind, [])
         for pipeline, backends in sums(records).items()
         for backend, own in backends.items()
         if own.tried
-        for count, share, low, high in [own.share(outcomes)]
+        for share in [own.share(outcomes)]
     ]
 
 
 def percent(share: float) -> str:
     """Return a share with two significant digits; only none is 0 and only all is 100."""
     shown = f"{float(f'{100 * share:.2g}'):g}"
-    return f"{'>99' if share < 1 and shown == '100' else shown} %"
+    return f"{'>99' if share < 1 and shown == '100' else shown}\N{NO-BREAK SPACE}%"
 
 
 def chart(drawn: list[dict[str, Any]], title: str) -> Any:
@@ -154,36 +149,37 @@ class Told:
     """What is said of one figure.
 
     Attributes:
-        none: how many faults were tried with each backend that never showed it.
-        most: the backend that showed it most often.
+        most: the backend that showed it most often; empty if none did.
         text: how often.
+        none: how many faults were tried with each backend that never showed it.
     """
 
-    none: dict[str, int]
     most: str
     text: str
+    none: dict[str, int]
 
 
 def told(found: dict[str, Places], outcomes: Sequence[str]) -> dict[int, dict[str, Told]]:
     """Return what is said of all pipelines, by place and way to damage."""
-    every = [row for row in rows(found, outcomes) if row["faults"] == EVERY]
     groups: dict[int, dict[str, Told]] = defaultdict(dict)
-    tried = {
-        (index, way, backend): own.tried
-        for kind, way in WAYS.items()
-        for index, records in found.get(kind, [])
-        for backend, own in sums(records)[EVERY].items()
-    }
-    ordered = sorted(every, key=lambda row: (row["place"], row["way"]))
-    for (index, way), group in itertools.groupby(ordered, lambda row: (row["place"], row["way"])):
-        own = list(group)
-        worst = max(own, key=lambda row: row["share"])
-        none = {r["backend"]: tried[index, way, r["backend"]] for r in own if not r["share"]}
-        some = bool(worst["share"])
-        groups[index][way] = Told(
-            none, worst["backend"] if some else "", worst["text"] if some else ""
-        )
+    for kind, way in WAYS.items():
+        for index, records in found.get(kind, []):
+            every = {name: own for name, own in sums(records)[EVERY].items() if own.tried}
+            shares = {name: own.share(outcomes) for name, own in every.items()}
+            seen = {name: share for name, (_, share, *_) in shares.items() if share}
+            most = max(seen, key=lambda name: seen[name], default="")
+            text = spoken(shares[most], every[most].tried) if most else ""
+            none = {name: own.tried for name, own in every.items() if name not in seen}
+            if every:
+                groups[index][way] = Told(most, text, none)
     return groups
+
+
+def spoken(share: tuple[int, float, float, float], tried: int) -> str:
+    """Return a share with its interval."""
+    count, middle, low, high = share
+    ends = f"{percent(low)} to {percent(high)}"
+    return f"{count:,} of {tried:,}: {percent(middle)} ({ends})"
 
 
 def table(found: list[Record]) -> dict[str, tuple[dict[str, Sum], dict[str, list[str]], list[str]]]:
@@ -195,7 +191,9 @@ def table(found: list[Record]) -> dict[str, tuple[dict[str, Sum], dict[str, list
             for name, one in own.items()
         }
         names = trials.named(keys)
-        words = [word for word in _WORDS if any(one.counts[word] for one in own.values())]
+        words: list[str] = [
+            word for word in _WORDS if any(one.counts[word] for one in own.values())
+        ]
         rows = {names[backend]: one for backend, one in own.items() if one.tried}
         shown[pipeline] = (rows, trials.members(names), words)
     return shown

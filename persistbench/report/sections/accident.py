@@ -113,7 +113,7 @@ def render(table: Table) -> Markup | None:
             (index, asked(own), failing(own), trials.versions(own))
             for index, own in found.get(forms.READ_ONLY_MAP, [])
         ],
-        concurrent=[(index, shared(own)) for index, own in found.get(forms.CONCURRENT_USE, [])],
+        concurrent=[(index, *shared(own)) for index, own in found.get(forms.CONCURRENT_USE, [])],
         saved_how=SAVED_HOW,
     )
 
@@ -137,7 +137,8 @@ def left(record: Record) -> tuple[str, str]:
     """Return what lies at the path after a save, and what else is to be said of it."""
     litter = f"{record['litter']} other files are left" if record["litter"] else ""
     reason = "; ".join(filter(None, (safety.told(record), record["left_reason"], litter)))
-    return LEFT.get(record["left"], record["outcome"]), f"the save: {reason}"
+    word = LEFT[record["left"]] if record["left"] else record["outcome"]
+    return word, f"the save: {reason}"
 
 
 @dataclass
@@ -182,7 +183,8 @@ def success(record: Record) -> tuple[str, str]:
 
 def leaked(record: Record) -> tuple[str, str]:
     """Return where a secret was found; the outcome where there is no file to search."""
-    return FOUND.get(record["found"], record["outcome"]), safety.told(record)
+    word = FOUND[record["found"]] if record["found"] else record["outcome"]
+    return word, safety.told(record)
 
 
 def mapped(record: Record) -> tuple[str, str]:
@@ -228,8 +230,13 @@ class Shared:
     errors: Counter[str] = field(default_factory=Counter)
 
 
-def shared(found: list[Record]) -> dict[str, dict[str, Shared]]:
-    """Return the sums over pipelines by backend and way of saving; the worst backend first."""
+def shared(
+    found: list[Record],
+) -> tuple[dict[str, dict[str, Shared]], dict[str, list[str]]]:
+    """Return the sums over pipelines by backend and way of saving, and who shares a name.
+
+    The worst backend comes first.
+    """
     rows: dict[str, dict[str, Shared]] = defaultdict(dict)
     for record in found:
         own = rows[record["backend"]].setdefault(record["place"], Shared())
@@ -241,4 +248,6 @@ def shared(found: list[Record]) -> dict[str, dict[str, Shared]]:
     def badness(own: dict[str, Shared]) -> tuple[int, int]:
         return sum(s.wrong for s in own.values()), sum(s.errors.total() for s in own.values())
 
-    return dict(sorted(rows.items(), key=lambda item: (*(-n for n in badness(item[1])), item[0])))
+    names = trials.named(rows)
+    ordered = sorted(rows.items(), key=lambda item: (*(-n for n in badness(item[1])), item[0]))
+    return {names[backend]: own for backend, own in ordered}, trials.members(names)

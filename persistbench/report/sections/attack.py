@@ -87,6 +87,12 @@ def tell(record: Record) -> tuple[str, str]:
     return (REFUSED if record["refused"] else INERT), reason
 
 
+def runners(found: list[Record]) -> list[str]:
+    """Return the backends with which code ran, unless they were told to trust blindly."""
+    ran = {r["backend"] for r in found if r["marker"] in RAN and r.get("place") != "blind"}
+    return sorted(ran)
+
+
 @dataclass
 class Judged:
     """What became of all shapes with one backend that was used in one way.
@@ -243,7 +249,6 @@ def scanned(
     Backends with the same counts share a name; the second part says which.
     """
     counts: dict[str, dict[str, dict[str, Counter[str]]]] = defaultdict(lambda: defaultdict(dict))
-    names: dict[str, str] = {}
     for record in found:
         scanner = f"{record['subject']} {record['version']}".strip()
         own = counts[record["backend"]][scanner]
@@ -252,10 +257,10 @@ def scanned(
     rows: list[tuple[str, str, dict[str, Any]]] = []
     for scanner in sorted({name for own in counts.values() for name in own}):
         total: dict[str, Counter[str]] = defaultdict(Counter)
-        for own in counts.values():
-            for place, count in own.get(scanner, {}).items():
+        for scanners in counts.values():
+            for place, count in scanners.get(scanner, {}).items():
                 total[place] += count
         rows.append((scanner, "", dict(total)))
-        shown = {names[b]: own[scanner] for b, own in sorted(counts.items()) if scanner in own}
-        rows += [(scanner, name, own) for name, own in shown.items()]
+        shown = {names[b]: one[scanner] for b, one in sorted(counts.items()) if scanner in one}
+        rows += [(scanner, name, one) for name, one in shown.items()]
     return rows, trials.members(names)
