@@ -160,12 +160,12 @@ def maps(folder: Path, **facts: Any) -> None:
                 tried(folder, "map-in-use", subject, backend, **own, **facts)
             own = {"place": mode, "mapped": False, "file_changed": None}
             tried(folder, "map-in-use", "compressed", backend, **own, **facts)
-        for estimator in ("Ridge", "SGDClassifier", "KMeans"):
+        for estimator in ("Ridge", "MiniBatchKMeans", "SVC"):
             for method in ("predict", "partial_fit"):
                 own = {"place": method}
-                if method == "partial_fit" and estimator == "SGDClassifier":
+                if method == "partial_fit" and estimator == "MiniBatchKMeans":
                     own |= {"outcome": "error-at-use", "reason": "ValueError: read-only"}
-                if estimator == "KMeans" and backend == "joblib":
+                if estimator == "SVC" and backend == "joblib":
                     own |= {"outcome": "crash", "reason": "SIGSEGV"}
                 tried(folder, "read-only-map", estimator, backend, **own, **facts)
 

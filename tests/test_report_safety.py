@@ -15,6 +15,7 @@ from persistbench.report.collect import collect
 from persistbench.report.figures import Table
 from persistbench.report.sections import accident, attack
 from persistbench.report.sections import advice as what_to_do
+from persistbench.trials import safety
 from tests import _safety_records as made
 from tests._browser import ready, watched
 from tests._results import describe, measured, params, tried
@@ -69,6 +70,12 @@ def test_all_synthetic_records_are_of_known_form(table: Table) -> None:
     """The records that these tests are made of have the form that the page wants."""
     assert not table.warnings
     assert set(table.trials["desk"]) == {*forms.ATTACKS, *forms.ACCIDENTS}
+
+
+def test_page_knows_every_kind_of_safety_trial() -> None:
+    """Each kind that is found is shown in the section of its group."""
+    for name, kind in safety.discover().items():
+        assert name in (forms.ATTACKS if kind.GROUP == safety.ATTACK else forms.ACCIDENTS)
 
 
 @pytest.mark.parametrize(
@@ -291,9 +298,9 @@ def test_methods_that_fail_on_maps_are_named_with_versions(table: Table) -> None
     both = ("ValueError: read-only", "joblib, pickle-5-oob")
     rows = [row for row in tables(shown) if len(row) == 5 and row[2] in ("crash", "error-at-use")]
     assert rows == [
-        ["KMeans", "partial_fit", "crash", "SIGSEGV", "joblib"],
-        ["KMeans", "predict", "crash", "SIGSEGV", "joblib"],
-        ["SGDClassifier", "partial_fit", "error-at-use", *both],
+        ["SVC", "partial_fit", "crash", "SIGSEGV", "joblib"],
+        ["SVC", "predict", "crash", "SIGSEGV", "joblib"],
+        ["MiniBatchKMeans", "partial_fit", "error-at-use", *both],
     ]
     assert "these fail, with Python 3.11.2, scikit-learn 1.9.1:" in text(shown)
 

@@ -35,14 +35,17 @@ class Advice(NamedTuple):
     code: str
 
 
+def document() -> str:
+    """Return docs/safety.md; empty if it is not there."""
+    path = next((path for path in _PLACES if path.is_file()), None)
+    return path.read_text(encoding="utf-8") if path else ""
+
+
 @cache
 def read() -> dict[str, Advice]:
-    """Return the advice by its anchor, in the order of the document; none if it is not there."""
-    path = next((path for path in _PLACES if path.is_file()), None)
-    if path is None:
-        return {}
+    """Return the advice by its anchor, in the order of the document."""
     found = {}
-    for item in _ITEM.finditer(path.read_text(encoding="utf-8")):
+    for item in _ITEM.finditer(document()):
         code = _FENCE.search(item["rest"])
         found[item["id"]] = Advice(
             _text(item["sentence"]),
