@@ -223,7 +223,7 @@ def test_batches_are_summed(tmp_path: Path) -> None:
     made.batches(tmp_path, "bit-flip", "forest", "joblib", {"same": 10}, wanted=25)
     old = {"date": "2025-01-01", "place": "500-509", "libraries": {"joblib": "0.1"}}
     made.batches(tmp_path, "bit-flip", "small", "joblib", {"crash": 10}, **old)
-    found = collect(tmp_path).trials["desk"]["bit-flip"]
+    found = faults.of_one_run(collect(tmp_path).trials["desk"]["bit-flip"])
     own = faults.sums(found)["small"]["joblib"]
     assert (own.tried, own.wanted, own.counts["crash"]) == (20, 20, 4)
     assert own.share(faults.SILENT)[:2] == (8, 0.4)
@@ -235,7 +235,8 @@ def test_fewer_faults_than_wanted_are_said(tmp_path: Path) -> None:
     """Beside what was tried stands what was asked for, where that is more."""
     made.batches(tmp_path, "bit-flip", "small", "joblib", {"same": 1000}, wanted=2500)
     made.batches(tmp_path, "bit-flip", "small", "dill", {"crash": 1000})
-    rows = {row[0]: row[1] for row in tables(accident.render(collect(tmp_path)))}
+    found = tables(accident.render(collect(tmp_path)))[:3]  # the heading and two backends
+    rows = {row[0]: row[1] for row in found}
     assert rows["joblib"] == "2,000 of 5,000"
     assert rows["dill"] == "2,000"
 
@@ -313,6 +314,28 @@ def test_loads_during_saves_are_summed(tmp_path: Path) -> None:
     rows = tables(accident.render(collect(tmp_path)))[2:]
     assert rows[0] == ["dill", "9", "0", "10 (1)", ""]
     assert rows[1] == ["pickle-5 +7", "6", "80", "8,000 (2,000)", "0", "0", "8,000 (2,000)"]
+
+
+def test_every_trial_has_a_count_by_backend(table: Table) -> None:
+    """One matrix for attacks and one for accidents count what is bad, each of how many."""
+    rows = {row[0]: row[1:] for row in tables(attack.render(table))[-7:]}
+    assert rows["joblib +2"] == ["5 of 5", "", "1 of 2", "0 of 10"]
+    assert rows["skops"] == ["0 of 10", "0 of 5", "1 of 2", "0 of 10"]
+    assert rows["skops-blind"] == ["4 of 5", "", "", ""]
+    rows = {row[0]: row[1:] for row in tables(accident.render(table))[-8:]}
+    assert rows["joblib-zlib-3"][0] == "0 of 400"
+    assert rows["skops"][4:10] == ["1 of 6", "0 of 6", "3 of 3", "2 of 2", "", ""]
+    assert rows["skops"][10:] == ["6 of 8,000", "0 of 8,000"]
+    assert rows["joblib"][8:10] == ["6 of 18", "3 of 6"]
+
+
+def test_batches_of_an_earlier_version_are_in_no_table(tmp_path: Path) -> None:
+    """Only what was made with the versions of the newest batch is counted anywhere."""
+    old = {"date": "2025-01-01", "place": "500-509", "libraries": {"joblib": "0.1"}}
+    made.batches(tmp_path, "bit-flip", "small", "joblib", {"crash": 10}, **old)
+    made.batches(tmp_path, "bit-flip", "small", "joblib", {"same": 10})
+    rows = [row for row in tables(accident.render(collect(tmp_path))) if row[0] == "joblib"]
+    assert [row[1] for row in rows] == ["20", "20", "0 of 20"]
 
 
 def test_every_part_links_to_advice_of_the_document(table: Table, whole_page: str) -> None:

@@ -69,16 +69,16 @@ def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:
     for (pipeline, backend), batches in sorted(cells.items()):
         for name in (EVERY, pipeline):
             own = by_pipeline.setdefault(name, {}).setdefault(backend, Sum())
-            for batch in _of_one_run(batches):
+            for batch in batches:
                 own.add(batch)
     return {name: dict(sorted(own.items())) for name, own in by_pipeline.items()}
 
 
-def _of_one_run(batches: list[Record]) -> list[Record]:
-    """Return the batches that were made with the versions of the newest."""
-    newest = max(batches, key=lambda record: record["date"])
-    made_with = trials.versions([newest])
-    return [batch for batch in batches if trials.versions([batch]) == made_with]
+def of_one_run(found: Iterable[Record]) -> list[Record]:
+    """Return the batches that were made with the versions of the newest of their cell."""
+    batches = sorted(found, key=lambda record: record["date"])
+    newest = {(r["subject"], r["backend"]): trials.versions([r]) for r in batches}
+    return [r for r in batches if trials.versions([r]) == newest[r["subject"], r["backend"]]]
 
 
 def pipelines(found: dict[str, Places]) -> list[str]:

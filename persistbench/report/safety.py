@@ -1,7 +1,9 @@
 """What the sections Attack and Accident share: records by place, and the words for them."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -70,7 +72,57 @@ def drawn(
     return heat.interactive(name, places, tell, looks, alt_text, **how) if places else None
 
 
-def listed(found: Iterable[Record], order: Sequence[str]) -> tuple[str, ...]:
-    """Return subjects in an order; those that it does not know come last."""
-    names = {record["subject"] for record in found}
-    return (*(name for name in order if name in names), *sorted(names - set(order)))
+class Column(NamedTuple):
+    """What is counted of one kind of trial.
+
+    Attributes:
+        heading: what is bad.
+        kind: of the records.
+        counted: returns of a record how many are bad, and of how many.
+    """
+
+    heading: str
+    kind: str
+    counted: Callable[[Record], tuple[int, int]]
+
+
+@dataclass
+class Cell:
+    """What is bad with one backend: so many, of so many; and how the trials ended."""
+
+    bad: int = 0
+    of: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+Matrix = tuple[int, list[str], dict[str, dict[str, Cell]], dict[str, list[str]]]
+"""Index of a place, headings, cells by backend and heading, and who shares a name."""
+
+
+def matrix(found: Mapping[str, Places], columns: Sequence[Column]) -> list[Matrix]:
+    """Return backends by trials: what is bad is counted, and nothing is added up.
+
+    Args:
+        found: records by kind.
+        columns: in their order; those without records are left out.
+    """
+    cells: dict[int, dict[str, dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
+    for column in columns:
+        for index, records in found.get(column.kind, []):
+            for record in records:
+                bad, of = column.counted(record)
+                own = cells[index][record["backend"]].setdefault(column.heading, Cell())
+                own.bad += bad
+                own.of += of
+                if of:
+                    own.outcomes += Counter(record.get("counts") or [record["outcome"]])
+    shown: list[Matrix] = []
+    for index, rows in sorted(cells.items()):
+        names = trials.named(
+            {b: {h: (c.bad, c.of) for h, c in own.items()} for b, own in rows.items()}
+        )
+        used = {heading for own in rows.values() for heading, cell in own.items() if cell.of}
+        headings = [column.heading for column in columns if column.heading in used]
+        kept = {names[backend]: own for backend, own in sorted(rows.items())}
+        shown.append((index, headings, kept, trials.members(names)))
+    return shown

@@ -1,6 +1,7 @@
 """Accident: damage, failed saves, leaks and maps that change under those who use them."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,8 @@ def render(table: Table) -> Markup | None:
     found = safety.tried(table, forms.ACCIDENTS)
     if not found:
         return None
+    for kind in faults.WAYS.keys() & found.keys():
+        found[kind] = [(index, faults.of_one_run(own)) for index, own in found[kind]]
     saves, maps = found.get(forms.FAILED_SAVE, []), found.get(forms.MAP_IN_USE, [])
     return fill(
         "accident.html",
@@ -115,6 +118,7 @@ def render(table: Table) -> Markup | None:
         ],
         concurrent=[(index, *shared(own)) for index, own in found.get(forms.CONCURRENT_USE, [])],
         saved_how=SAVED_HOW,
+        matrix=safety.matrix(found, COLUMNS),
     )
 
 
@@ -131,6 +135,50 @@ def _figures(found: dict[str, safety.Places]) -> list[tuple[str, Any, Markup]]:
             drawn = charts.interactive(name, chart, alt_text)
             shown.append((title, faults.told(found, outcomes), drawn))
     return shown
+
+
+def _faults(outcomes: Sequence[str]) -> Callable[[Record], tuple[int, int]]:
+    return lambda record: (sum(record["counts"].get(o, 0) for o in outcomes), record["tried"])
+
+
+def _lost(way: str) -> Callable[[Record], tuple[int, int]]:
+    return lambda record: (
+        (record["left"] in LOST, record["left"] is not None) if record["place"] == way else (0, 0)
+    )
+
+
+def _wrong(way: str) -> Callable[[Record], tuple[int, int]]:
+    return lambda record: (record["wrong"], record["loads"]) if record["place"] == way else (0, 0)
+
+
+def _fails(record: Record) -> tuple[int, int]:
+    made = record["outcome"] not in NOT_TRIED
+    return made and record["outcome"] != Outcome.SAME, made
+
+
+COLUMNS = (
+    safety.Column("bit: silent", forms.BIT_FLIP, _faults(faults.SILENT)),
+    safety.Column("bit: crash", forms.BIT_FLIP, _faults(faults.CRASH)),
+    safety.Column("cut: silent", forms.TRUNCATION, _faults(faults.SILENT)),
+    safety.Column("cut: crash", forms.TRUNCATION, _faults(faults.CRASH)),
+    safety.Column("own save: lost", forms.FAILED_SAVE, _lost("own")),
+    safety.Column("renamed: lost", forms.FAILED_SAVE, _lost("renamed")),
+    safety.Column(
+        "false success",
+        forms.FALSE_SUCCESS,
+        lambda r: (r["false_success"] is True, r["false_success"] is not None),
+    ),
+    safety.Column(
+        "secret found",
+        forms.LEAKS,
+        lambda r: (r["found"] in ("artifact", "loaded"), bool(r["found"])),
+    ),
+    safety.Column("map in use: not the same", forms.MAP_IN_USE, _fails),
+    safety.Column("methods failing on maps", forms.READ_ONLY_MAP, _fails),
+    safety.Column("own save: wrong loads", forms.CONCURRENT_USE, _wrong("own")),
+    safety.Column("renamed: wrong loads", forms.CONCURRENT_USE, _wrong("renamed")),
+)
+"""What is bad, in the order of the section."""
 
 
 def left(record: Record) -> tuple[str, str]:

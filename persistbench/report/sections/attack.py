@@ -63,6 +63,7 @@ def render(table: Table) -> Markup | None:
         looking=[(index, looked(own)) for index, own in found.get(forms.LOOKING, [])],
         bombs=[(index, unfolded(own), refusing(own), limits(own)) for index, own in bombs],
         stages=forms.STAGES,
+        matrix=safety.matrix(found, COLUMNS),
         scanners=[(index, *scanned(own)) for index, own in found.get(forms.SCANNERS, [])],
     )
 
@@ -85,6 +86,31 @@ def tell(record: Record) -> tuple[str, str]:
     if record["marker"] is None:
         return NOT_CARRIED, reason
     return (REFUSED if record["refused"] else INERT), reason
+
+
+def _beyond(record: Record) -> tuple[int, int]:
+    peaks = [record["peak"].get(stage) or 0 for stage in forms.STAGES]
+    return max(peaks) > SPENT, bool(record["bytes"])
+
+
+def _missed(record: Record) -> tuple[int, int]:
+    marked = record["counts"] if record["place"] == "marker" else {}
+    return marked.get("clean", 0), sum(marked.values())
+
+
+SPENT = 300 * 10**6
+"""Bytes that a bomb may take before it is counted."""
+
+COLUMNS = (
+    safety.Column("code ran", forms.CODE, lambda r: (r["marker"] in RAN, r["marker"] is not None)),
+    safety.Column(
+        "code ran at a look",
+        forms.LOOKING,
+        lambda r: (r["marker"] is True, r["marker"] is not None),
+    ),
+    safety.Column("bombs over 300 MB", forms.BOMBS, _beyond),
+    safety.Column("markers missed by scanners", forms.SCANNERS, _missed),
+)
 
 
 def runners(found: list[Record]) -> list[str]:
