@@ -93,7 +93,7 @@ def test_new_site_replaces_the_old_one_whole(project: Path) -> None:
     (project / "html" / "stale.html").write_text("old")
     assert publish(project).returncode == 0
     assert not (project / "html" / "stale.html").exists()
-    assert {"index.html", "history.html", "figures.csv", "index.json"} <= {
+    assert {"index.html", "history.html", "figures.csv", "index.json", "safety.md"} <= {
         path.name for path in (project / "html").iterdir()
     }
     assert not leftovers(project)

@@ -86,6 +86,7 @@ def cells(
                 "where": key[2],
                 "word": word,
                 "reason": reason,
+                "versions": trials.versions([record]),
             }
     return list(rows.values())
 
@@ -130,6 +131,7 @@ def chart(
                     "backend": "backend",
                     "word": "outcome",
                     "reason": "reason",
+                    "versions": "with",
                 }
             ),
         )

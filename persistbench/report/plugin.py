@@ -50,9 +50,11 @@ class ComparisonPage(OutputPublisher):
             log.warning(sentence)
         store.publish(site / "figures.csv", figures.to_csv([*table.figures, *table.derived]))
         try:
-            from persistbench.report import page
+            from persistbench.report import advice, page
 
             store.publish(site / "index.html", page.render(table))
+            if document := advice.document():
+                store.publish(site / "safety.md", document)  # which the page links to
             _install_history(site)
             cls.made = True
         except ModuleNotFoundError as error:

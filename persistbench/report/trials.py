@@ -10,6 +10,7 @@ from typing import Any
 from persistbench import records
 from persistbench.backends import REFERENCE
 from persistbench.outcomes import Outcome
+from persistbench.report import forms
 from persistbench.steps import Step
 
 Trials = dict[str, dict[str, list[dict[str, Any]]]]
@@ -104,9 +105,22 @@ def members(names: dict[str, str]) -> dict[str, list[str]]:
     return {name: group for name, group in found.items() if len(group) > 1}
 
 
+def versions(found: Iterable[dict[str, Any]]) -> str:
+    """Return with which Python and libraries records were made, in one line."""
+    known: dict[str, set[str]] = defaultdict(set)
+    for record in found:
+        known["Python"].add(str(record.get("python") or "?"))
+        libraries = record.get("libraries")
+        for name, version in libraries.items() if isinstance(libraries, dict) else ():
+            known[str(name)].add(str(version))
+    return ", ".join(f"{name} {' and '.join(sorted(own))}" for name, own in known.items())
+
+
 def _completed(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record with all parts: where nothing came back, there was nothing to check."""
-    return record if record.get("trial") != EXACTNESS else _NOTHING_CHECKED | record
+    if record.get("trial") == EXACTNESS:
+        return _NOTHING_CHECKED | record
+    return forms.completed(record)
 
 
 _NOTHING_CHECKED: dict[str, Any] = {"checks": {}, "metrics": {}, "steps": []}
@@ -119,7 +133,7 @@ def _known(record: dict[str, Any]) -> bool:
         and isinstance(record.get("place", ""), (str, NoneType))
         and record["outcome"] in set(Outcome)
         and _number(record.get("bytes"))
-        and (record["trial"] not in _FORMS or _FORMS[record["trial"]](record))
+        and _FORMS.get(record["trial"], forms.whole)(record)
     )
 
 
@@ -172,4 +186,4 @@ _FORMS: dict[str, Callable[[dict[str, Any]], bool]] = {
     CUSTOM_CODE: _custom_code,
     EXACTNESS: _exactness,
 }
-"""What else the records of a trial need."""
+"""What else the records of a trial need; :mod:`persistbench.report.forms` knows it of others."""

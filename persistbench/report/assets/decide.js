@@ -2,7 +2,7 @@
 // total() is Deployment.total() and ratio() is compare.ratio() of the Python package.
 "use strict";
 (() => {
-  const { backends: CLAIMS, floor: FLOOR, reference: REFERENCE, survivors: SURVIVORS } = JSON.parse(
+  const { backends: CLAIMS, floor: FLOOR, reference: REFERENCE, survivors: SURVIVORS, ran: RAN } = JSON.parse(
     document.getElementById("claims").textContent,
   );
   const element = (id) => document.getElementById(id);
@@ -53,6 +53,8 @@
         found.push("gives back a predictor, which cannot be fitted again, not the estimator");
       if (settings.trust === "no" && claims.executes_code)
         found.push("opening the file runs whatever code is in it");
+      else if (settings.trust === "no" && RAN[settings.place]?.includes(backend))
+        found.push("opening a crafted file has run its code here: see Attack");
       if (settings.custom === "yes" && !claims.carries_code)
         found.push("saves functions and classes by name: who opens the file must be able to import them");
     }

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from persistbench import backends
 from persistbench.backends import FLOOR, REFERENCE
-from persistbench.report import charts, trials
+from persistbench.report import charts, forms, trials
 from persistbench.report.figures import Table
-from persistbench.report.sections import survival
+from persistbench.report.sections import attack, survival
 from persistbench.report.templates import asset, fill
 from persistbench.report.total import Deployment
 
@@ -32,6 +32,7 @@ def render(table: Table) -> Markup | None:
         deployment=Deployment(),
         claims=claims,
         survivors=survivors,
+        ran={index: attack.runners(found) for index, found in table.tried(forms.CODE)},
         floor=FLOOR,
         reference=REFERENCE,
         chart=charts.interactive("totals", chart(), "Bar chart of the total cost by its parts."),

@@ -1,0 +1,212 @@
+"""Truncation and flipped bits: batches are summed, and drawn as shares with their intervals."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+
+from persistbench.intervals import wilson
+from persistbench.outcomes import Outcome
+from persistbench.report import charts, forms, trials
+from persistbench.report.safety import Places, Record
+
+WAYS = {forms.BIT_FLIP: "one flipped bit", forms.TRUNCATION: "cut off"}
+
+EVERY = "all pipelines"
+"""What is chosen first."""
+
+SILENT = (Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER)
+"""Answers that are wrong, and no error."""
+
+CRASH = (Outcome.CRASH,)
+
+
+@dataclass
+class Sum:
+    """What became of all faults in artifacts of one backend.
+
+    Attributes:
+        counts: by outcome.
+        errors: by class of exception, or by signal.
+        tried: how many faults.
+        wanted: how many were asked for.
+        pipelines: whose artifacts.
+        without: outcome and reason of pipelines that have no right artifact to be damaged.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    tried: int = 0
+    wanted: int = 0
+    pipelines: set[str] = field(default_factory=set)
+    without: dict[str, str] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Add a batch."""
+        self.counts += Counter(record["counts"])
+        self.errors += Counter(record["errors"])
+        self.tried += record["tried"]
+        self.wanted += record["wanted"]
+        if record["tried"]:
+            self.pipelines.add(record["subject"])
+        elif not record["wanted"]:
+            self.without[record["subject"]] = f"{record['outcome']}: {record['reason']}"
+
+    def share(self, outcomes: Sequence[str]) -> tuple[int, float, float, float]:
+        """Return how many had one of these outcomes, the share, and the ends of its interval."""
+        found = sum(self.counts[outcome] for outcome in outcomes)
+        return found, found / self.tried, *wilson(found, self.tried)
+
+
+def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:
+    """Return the sums of one kind by pipeline, :data:`EVERY` first, and backend."""
+    cells: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in found:
+        cells[record["subject"], record["backend"]].append(record)
+    by_pipeline: dict[str, dict[str, Sum]] = {EVERY: {}}
+    for (pipeline, backend), batches in sorted(cells.items()):
+        for name in (EVERY, pipeline):
+            own = by_pipeline.setdefault(name, {}).setdefault(backend, Sum())
+            for batch in batches:
+                own.add(batch)
+    return {name: dict(sorted(own.items())) for name, own in by_pipeline.items()}
+
+
+def of_one_run(found: Iterable[Record]) -> list[Record]:
+    """Return the batches that were made with the versions of the newest of their cell."""
+    batches = sorted(found, key=lambda record: record["date"])
+    newest = {(r["subject"], r["backend"]): trials.versions([r]) for r in batches}
+    return [r for r in batches if trials.versions([r]) == newest[r["subject"], r["backend"]]]
+
+
+def pipelines(found: dict[str, Places]) -> list[str]:
+    """Return what can be chosen."""
+    names = {record["subject"] for kind in WAYS for _, own in found.get(kind, []) for record in own}
+    return [EVERY, *sorted(names - {EVERY})]
+
+
+def rows(found: dict[str, Places], outcomes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for the chart of every place, pipeline, backend and way to damage."""
+    return [
+        {
+            "place": index,
+            "faults": pipeline,
+            "backend": backend,
+            "way": way,
+            **dict(zip(("share", "low", "high"), share[1:], strict=True)),
+            "text": spoken(share, own.tried),
+        }
+        for kind, way in WAYS.items()
+        for index, records in found.get(kind, [])
+        for pipeline, backends in sums(records).items()
+        for backend, own in backends.items()
+        if own.tried
+        for share in [own.share(outcomes)]
+    ]
+
+
+def percent(share: float) -> str:
+    """Return a share with two significant digits; only none is 0 and only all is 100."""
+    shown = f"{float(f'{100 * share:.2g}'):g}"
+    return f"{'>99' if share < 1 and shown == '100' else shown}\N{NO-BREAK SPACE}%"
+
+
+def chart(drawn: list[dict[str, Any]], title: str) -> Any:
+    """Return dots with intervals: a line for each backend, a dot for each way to damage."""
+    ways = [way for way in WAYS.values() if any(row["way"] == way for row in drawn)]
+    base = (
+        alt.Chart(alt.InlineData(values=drawn))
+        .transform_filter("datum.place === place && datum.faults === faults")
+        .encode(
+            y=alt.Y("backend:N", title=None),
+            yOffset=alt.YOffset("way:N", sort=ways),
+            color=alt.Color(
+                "way:N",
+                title=None,
+                scale=alt.Scale(domain=ways, range=[charts.COLOURS[4], charts.COLOURS[0]]),
+            ),
+        )
+    )
+    axis = alt.Axis(format="~%", tickCount=5)
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(
+        x=alt.X("share:Q", title=title, scale=alt.Scale(zero=True), axis=axis),
+        shape=alt.Shape("way:N", legend=None, sort=ways),
+        tooltip=charts.tooltip({"backend": "backend", "way": "damage", "text": title}),
+        description="text:N",
+    )
+    intervals = base.mark_rule(opacity=0.6).encode(x=alt.X("low:Q"), x2="high:Q")
+    return (
+        alt.layer(intervals, points)
+        .add_params(alt.param(name="place", value=0), alt.param(name="faults", value=EVERY))
+        .properties(width="container", height=alt.Step(10), autosize=charts.FIT)
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is said of one figure.
+
+    Attributes:
+        most: the backend that showed it most often; empty if none did.
+        text: how often.
+        none: how many faults were tried with each backend that never showed it.
+    """
+
+    most: str
+    text: str
+    none: dict[str, int]
+
+
+def told(found: dict[str, Places], outcomes: Sequence[str]) -> dict[int, dict[str, Told]]:
+    """Return what is said of all pipelines, by place and way to damage."""
+    groups: dict[int, dict[str, Told]] = defaultdict(dict)
+    for kind, way in WAYS.items():
+        for index, records in found.get(kind, []):
+            every = {name: own for name, own in sums(records)[EVERY].items() if own.tried}
+            shares = {name: own.share(outcomes) for name, own in every.items()}
+            seen = {name: share for name, (_, share, *_) in shares.items() if share}
+            most = max(seen, key=lambda name: seen[name], default="")
+            text = spoken(shares[most], every[most].tried) if most else ""
+            none = {name: own.tried for name, own in every.items() if name not in seen}
+            if every:
+                groups[index][way] = Told(most, text, none)
+    return groups
+
+
+def spoken(share: tuple[int, float, float, float], tried: int) -> str:
+    """Return a share with its interval."""
+    count, middle, low, high = share
+    ends = f"{percent(low)} to {percent(high)}"
+    return f"{count:,} of {tried:,}: {percent(middle)} ({ends})"
+
+
+def table(found: list[Record]) -> dict[str, tuple[dict[str, Sum], dict[str, list[str]], list[str]]]:
+    """Return rows, who shares one, and the outcomes that occur, by pipeline."""
+    shown = {}
+    for pipeline, own in sums(found).items():
+        keys = {
+            name: (one.counts, one.tried, one.wanted, one.pipelines, one.without)
+            for name, one in own.items()
+        }
+        names = trials.named(keys)
+        words: list[str] = [
+            word for word in _WORDS if any(one.counts[word] for one in own.values())
+        ]
+        rows = {names[backend]: one for backend, one in own.items() if one.tried}
+        shown[pipeline] = (rows, trials.members(names), words)
+    return shown
+
+
+_WORDS = (
+    Outcome.LABELS_DIFFER,
+    Outcome.VALUES_DIFFER,
+    Outcome.CRASH,
+    Outcome.STATE_DIFFERS,
+    Outcome.TIMEOUT,
+    Outcome.SAME,
+    Outcome.ERROR_AT_LOAD,
+    Outcome.ERROR_AT_USE,
+)
+"""The columns: from what is worst."""

@@ -1,0 +1,292 @@
+"""Attack: what a crafted artifact can do to the one who opens it."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from persistbench.outcomes import Outcome
+from persistbench.report import advice, forms, heat, safety, trials
+from persistbench.report.figures import Table
+from persistbench.report.safety import Places, Record
+from persistbench.report.templates import fill
+
+ORDER = 78
+TITLE = "Attack"
+
+RAN = {
+    "audit": "code ran when looked at",
+    "load": "code ran at load",
+    "use": "code ran at use",
+}
+REFUSED, INERT, NOT_CARRIED = "refused", "no code ran", "cannot be carried"
+
+LOOKS = {
+    RAN["audit"]: heat.Look("#D55E00", "A"),
+    RAN["load"]: heat.Look("#D55E00", "L"),
+    RAN["use"]: heat.Look("#E69F00", "U"),
+    Outcome.CRASH: heat.OUTCOMES[Outcome.CRASH],
+    Outcome.TIMEOUT: heat.OUTCOMES[Outcome.TIMEOUT],
+    REFUSED: heat.Look("#56B4E9", "r"),
+    INERT: heat.Look("#d5d7da", ""),
+    NOT_CARRIED: heat.Look("#eeeeee", "–"),
+}
+
+TRUST = {
+    "documented": "used as documented",
+    "no trust": "with nothing trusted",
+    "reviewed": "with a list reviewed for an honest pipeline",
+    "blind": "with blind trust in what the file asks for",
+}
+"""How a backend was used, from what everybody does to what nobody should."""
+
+
+def render(table: Table) -> Markup | None:
+    """Return who ran code, what looking does, what bombs cost, and what scanners see."""
+    found = safety.tried(table, forms.ATTACKS)
+    if not found:
+        return None
+    codes: Places = [
+        (index, [_labelled(record) for record in own]) for index, own in found.get(forms.CODE, [])
+    ]
+    alt_text = "Heat map: when code ran, by shape of the payload and backend."
+    bombs = found.get(forms.BOMBS, [])
+    return fill(
+        "attack.html",
+        advice=advice.read(),
+        untried=safety.untried(table, forms.ATTACKS),
+        versions=safety.versions(found),
+        trust=TRUST,
+        code=[(index, *judged(own)) for index, own in found.get(forms.CODE, [])],
+        chart=safety.drawn("attack", codes, tell, LOOKS, alt_text),
+        looking=[(index, looked(own)) for index, own in found.get(forms.LOOKING, [])],
+        bombs=[(index, unfolded(own), refusing(own), limits(own)) for index, own in bombs],
+        stages=forms.STAGES,
+        matrix=safety.matrix(found, COLUMNS),
+        scanners=[(index, *scanned(own)) for index, own in found.get(forms.SCANNERS, [])],
+    )
+
+
+def _labelled(record: Record) -> Record:
+    """Return a record whose backend is named with what it was told to trust."""
+    place = record.get("place")
+    if place not in ("no trust", "reviewed"):
+        return record | {"place": None}
+    return record | {"backend": f"{record['backend']}, {place}", "place": None}
+
+
+def tell(record: Record) -> tuple[str, str]:
+    """Return the word and the reason that are shown of a payload in a backend's file."""
+    reason = safety.told(record)
+    if record["marker"] in RAN:
+        return RAN[record["marker"]], reason
+    if record["outcome"] in (Outcome.CRASH, Outcome.TIMEOUT):
+        return record["outcome"], reason
+    if record["marker"] is None:
+        return NOT_CARRIED, reason
+    return (REFUSED if record["refused"] else INERT), reason
+
+
+def _beyond(record: Record) -> tuple[int, int]:
+    peaks = [record["peak"].get(stage) or 0 for stage in forms.STAGES]
+    return max(peaks) > SPENT, bool(record["bytes"])
+
+
+def _missed(record: Record) -> tuple[int, int]:
+    marked = record["counts"] if record["place"] == "marker" else {}
+    return marked.get("clean", 0), sum(marked.values())
+
+
+SPENT = 300 * 10**6
+"""Bytes that a bomb may take before it is counted."""
+
+COLUMNS = (
+    safety.Column("code ran", forms.CODE, lambda r: (r["marker"] in RAN, r["marker"] is not None)),
+    safety.Column(
+        "code ran at a look",
+        forms.LOOKING,
+        lambda r: (r["marker"] is True, r["marker"] is not None),
+    ),
+    safety.Column("bombs over 300 MB", forms.BOMBS, _beyond),
+    safety.Column("markers missed by scanners", forms.SCANNERS, _missed),
+)
+
+
+def runners(found: list[Record]) -> list[str]:
+    """Return the backends with which code ran, unless they were told to trust blindly."""
+    ran = {r["backend"] for r in found if r["marker"] in RAN and r.get("place") != "blind"}
+    return sorted(ran)
+
+
+@dataclass
+class Judged:
+    """What became of all shapes with one backend that was used in one way.
+
+    Attributes:
+        ran: in how many code ran.
+        carried: how many could be put into its file.
+    """
+
+    ran: int = 0
+    carried: int = 0
+
+
+def judged(
+    found: list[Record],
+) -> tuple[int, dict[str, dict[str, dict[str, Judged]]]]:
+    """Return how many shapes there are, and the backends by what became of those.
+
+    The groups are ``ran``; ``quiet``, no shape ran; ``design``, none ran, and yet it can run any
+    code by design; and ``lacking``, whose file can carry no shape. Within each they are by trust.
+    """
+    sums: dict[tuple[str, str], Judged] = defaultdict(Judged)
+    for record in found:
+        own = sums[record.get("place") or "documented", record["backend"]]
+        own.ran += record["marker"] in RAN
+        own.carried += record["marker"] is not None
+    groups: dict[str, dict[str, dict[str, Judged]]] = {
+        group: defaultdict(dict) for group in ("ran", "quiet", "design", "lacking")
+    }
+    order = list(TRUST)
+    for (place, backend), own in sorted(
+        sums.items(),
+        key=lambda one: (order.index(one[0][0]) if one[0][0] in order else len(order), *one[0]),
+    ):
+        if own.ran:
+            group = "ran"
+        elif not own.carried:
+            group = "lacking"
+        else:
+            group = "design" if safety.by_design(backend) else "quiet"
+        groups[group][place][backend] = own
+    return len({record["subject"] for record in found}), groups
+
+
+@dataclass
+class Look:
+    """What one library's look into files of all shapes does.
+
+    Attributes:
+        shapes: how many were looked at.
+        ran: in how many code ran.
+        imported: in how many it imported what the look into an honest file does not.
+        most: modules that it imported at most.
+        modules: names of some.
+        outcomes: how the looks ended.
+    """
+
+    shapes: int
+    ran: int
+    imported: int
+    most: int
+    modules: list[str]
+    outcomes: Counter[str]
+
+
+def looked(found: list[Record]) -> list[tuple[str, str, Look]]:
+    """Return library's look, backend, and what it does."""
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in found:
+        groups[record.get("place") or "", record["backend"]].append(record)
+    return [
+        (
+            place,
+            backend,
+            Look(
+                len(own),
+                sum(record["marker"] is True for record in own),
+                sum(bool(record["imported"]) for record in own),
+                max(record["imported"] or 0 for record in own),
+                sorted({name for record in own for name in record["modules"]}),
+                Counter(record["outcome"] for record in own),
+            ),
+        )
+        for (place, backend), own in sorted(groups.items())
+    ]
+
+
+@dataclass(frozen=True)
+class Bomb:
+    """A small file that asks for much.
+
+    Attributes:
+        record: what was seen.
+        factor: peak bytes for each byte of the file, at the worst stage; None if not known.
+        stage: the worst one.
+        limited: outcome and reason under a process limit, if it was tried.
+    """
+
+    record: Record
+    factor: float | None
+    stage: str
+    limited: tuple[str, str] | None
+
+
+def unfolded(found: list[Record]) -> dict[str, list[Bomb]]:
+    """Return the bombs by shape, the worst for its size first."""
+    shapes: dict[str, list[Bomb]] = defaultdict(list)
+    for record in found:
+        if record["bytes"]:
+            shapes[record["subject"]].append(_bomb(record))
+    for own in shapes.values():
+        own.sort(key=lambda bomb: (-(bomb.factor or 0.0), bomb.record["backend"]))
+    return dict(sorted(shapes.items(), key=lambda item: (-(item[1][0].factor or 0.0), item[0])))
+
+
+def _bomb(record: Record) -> Bomb:
+    peaks = {s: record["peak"][s] for s in forms.STAGES if record["peak"].get(s) is not None}
+    stage = max(peaks, key=lambda name: peaks[name], default="")
+    limited = record["limited"]
+    return Bomb(
+        record,
+        peaks[stage] / record["bytes"] if stage else None,
+        stage,
+        (limited["outcome"], safety.told(limited)) if limited else None,
+    )
+
+
+def refusing(found: list[Record]) -> dict[str, list[str]]:
+    """Return the backends whose file cannot carry a bomb, by shape."""
+    shapes: dict[str, list[str]] = defaultdict(list)
+    for record in found:
+        if not record["bytes"]:
+            shapes[record["subject"]].append(record["backend"])
+    return {shape: sorted(own) for shape, own in sorted(shapes.items())}
+
+
+def limits(found: list[Record]) -> dict[str, list[str]]:
+    """Return what the libraries let a user limit, with the backends; nothing is left out."""
+    texts: dict[str, set[str]] = defaultdict(set)
+    for record in found:
+        if record["limit"]:
+            texts[record["limit"]].add(record["backend"])
+    return {text: sorted(own) for text, own in sorted(texts.items())}
+
+
+VERDICTS = ("flagged", "error", "clean")
+
+
+def scanned(
+    found: list[Record],
+) -> tuple[list[tuple[str, str, dict[str, Any]]], dict[str, list[str]]]:
+    """Return scanner, backend and counts by kind of file; all backends come first.
+
+    Backends with the same counts share a name; the second part says which.
+    """
+    counts: dict[str, dict[str, dict[str, Counter[str]]]] = defaultdict(lambda: defaultdict(dict))
+    for record in found:
+        scanner = f"{record['subject']} {record['version']}".strip()
+        own = counts[record["backend"]][scanner]
+        own[record["place"]] = own.get(record["place"], Counter()) + Counter(record["counts"])
+    names = trials.named(counts)
+    rows: list[tuple[str, str, dict[str, Any]]] = []
+    for scanner in sorted({name for own in counts.values() for name in own}):
+        total: dict[str, Counter[str]] = defaultdict(Counter)
+        for scanners in counts.values():
+            for place, count in scanners.get(scanner, {}).items():
+                total[place] += count
+        rows.append((scanner, "", dict(total)))
+        shown = {names[b]: one[scanner] for b, one in sorted(counts.items()) if scanner in one}
+        rows += [(scanner, name, one) for name, one in shown.items()]
+    return rows, trials.members(names)
