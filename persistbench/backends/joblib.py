@@ -32,6 +32,11 @@ class Joblib(Backend):
 
         return joblib.load(path, mmap_mode=mmap_mode)
 
+    def map_unchecked(self, source: Any, mmap_mode: str) -> Any:
+        import joblib
+
+        return joblib.load(source, mmap_mode=mmap_mode)
+
 
 @dataclass(frozen=True)
 class CompressedJoblib(Backend):
@@ -73,6 +78,11 @@ class CompressedJoblib(Backend):
         import joblib
 
         return joblib.load(path)
+
+    def map_unchecked(self, source: Any, mmap_mode: str) -> Any:
+        import joblib
+
+        return joblib.load(source, mmap_mode=mmap_mode)
 
 
 @dataclass(frozen=True)
