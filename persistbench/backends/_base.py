@@ -60,6 +60,9 @@ class Backend(ABC):
     def id(self) -> str:
         """The asv parameter and a key in results/ for ever, such as ``pickle-5``."""
 
+    size_limit: ClassVar[str] = ""
+    """What its library lets a user limit, of the memory that a file may take; empty if nothing."""
+
     only_for_trials: ClassVar[bool] = False
     """Whether it is what nobody should do: trials show why, and no figure recommends it."""
 
