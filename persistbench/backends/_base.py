@@ -60,9 +60,6 @@ class Backend(ABC):
     def id(self) -> str:
         """The asv parameter and a key in results/ for ever, such as ``pickle-5``."""
 
-    size_limit: ClassVar[str] = ""
-    """What its library lets a user limit, of the memory that a file may take; empty if nothing."""
-
     only_for_trials: ClassVar[bool] = False
     """Whether it is what nobody should do: trials show why, and no figure recommends it."""
 
@@ -73,6 +70,11 @@ class Backend(ABC):
         Measured where it is asked for by name or by ``--levels``, and by a plain ``asv run``.
         """
         return False
+
+    @property
+    def size_limit(self) -> str:
+        """What its library lets a user limit, of the memory that a file takes; empty: nothing."""
+        return ""
 
     @property
     def claims(self) -> Claims:

@@ -57,6 +57,11 @@ class CompressedJoblib(Backend):
         return (self.compressor, self.level) not in _USUAL
 
     @property
+    def size_limit(self) -> str:
+        asked = _LIMITS.get(self.compressor, "max_length of its decompressor")
+        return f"{self.compressor}: {asked}, in code of one's own; joblib.load passes no limit on"
+
+    @property
     def why_not_mapped(self) -> str:
         return f"a file compressed with {self.compressor} cannot be memory-mapped"
 
@@ -91,6 +96,12 @@ class Lz4Joblib(CompressedJoblib):
 
     requires = ("joblib", "lz4")
 
+
+_LIMITS = dict.fromkeys(("lzma", "xz"), "max_length and memlimit of LZMADecompressor")
+_LIMITS["zstd"] = (
+    "max_window_size of ZstdDecompressor; its max_output_size does not hold for a frame that "
+    "says its size"
+)
 
 _USUAL = {("zlib", 1), ("zlib", 3), ("zlib", 9), ("bz2", 3), ("lzma", 3), ("lz4", 1), ("lz4", 3)}
 

@@ -58,7 +58,6 @@ def dump(backend: Backend, estimator: Any, path: str) -> None:
 
 def rows() -> Any:
     """Return a row that what was loaded is asked about."""
-
     return np.zeros((1, 2))
 
 
@@ -128,7 +127,7 @@ def claimed_array(backend: Backend, path: str) -> None:
     """Save an array, and let all headers say that it is larger than it is."""
     count = 123_457
     if backend.claims.returns == "predictor":
-        _dump_neighbours(backend, 16 * count, path)
+        _dump_neighbours(backend, 20 * count, path)
     else:
         estimator = honest()
         estimator.coef_ = np.zeros(count)
@@ -187,7 +186,7 @@ def _dump_neighbours(backend: Backend, count: int, path: str) -> None:
     """Save nearest neighbours whose training data are so many bytes of zeros."""
     from sklearn.neighbors import KNeighborsRegressor
 
-    X = np.zeros((count // 16, 2))
+    X = np.zeros((count // 20, 2))
     estimator = KNeighborsRegressor(1, algorithm="brute")
     dump(backend, estimator.fit(X, np.zeros(len(X), dtype=np.float32)), path)
 
@@ -196,19 +195,18 @@ def _laughing(name: str, content: bytes) -> bytes:
     """Return the schema in which the only element of each list comes often, by reference."""
     if name != "schema.json":
         return content
-    widths = iter(reversed(LEVELS))
+    widths = iter(LEVELS)  # the innermost list comes first
 
     def repeat(node: Any) -> None:
-        if not isinstance(node, dict):
-            return
-        parts = node.get("content")
-        if node.get("__loader__") == "ListNode" and isinstance(parts, list) and len(parts) == 1:
-            width = next(widths)
-            repeat(parts[0])
-            parts += [{**parts[0], "__loader__": "CachedNode", "content": None}] * (width - 1)
-            return
-        for part in parts.values() if isinstance(parts, dict) else parts or ():
+        alone = isinstance(node, dict) and node.get("__loader__") == "ListNode"
+        if alone and len(node["content"]) == 1:
+            (part,) = node["content"]
+            again = {key: value for key, value in part.items() if key != "content"}
             repeat(part)
+            node["content"] += [{**again, "__loader__": "CachedNode"}] * (next(widths) - 1)
+        elif isinstance(node, dict | list):
+            for part in node.values() if isinstance(node, dict) else node:
+                repeat(part)
 
     schema = json.loads(content)
     repeat(schema)

@@ -5,7 +5,7 @@ than the child held before, which shows whether a limit of the process makes a c
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,13 @@ class Found:
     Attributes:
         verdict: on the last step.
         peak: bytes of memory of each step, above what was held before.
+        looked: why the look refused; empty if it did not, None if there is none.
         outside: by which ways a file outside was read.
     """
 
     verdict: Verdict
     peak: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(_STEPS))
+    looked: str | None = None
     outside: dict[str, bool] | None = None
 
 
@@ -88,9 +90,15 @@ def _record(trial: Trial) -> Record:
         )
         if not crafted.same:
             return record(crafted, **_facts(None, Found(crafted), None))
-        found = _opened(*work, None)
-        limited = _opened(*work, TIGHT)
+        found, limited = (_nameless(_opened(*work, tight), folder) for tight in (None, TIGHT))
         return record(found.verdict, **_facts(path.stat().st_size, found, limited))
+
+
+def _nameless(found: Found, folder: Path) -> Found:
+    """Return what was found without the name of a folder that is no more."""
+    reason = found.verdict.reason.replace(str(folder), "FOLDER")
+    looked = found.looked and found.looked.replace(str(folder), "FOLDER")
+    return replace(found, verdict=replace(found.verdict, reason=reason), looked=looked)
 
 
 def _facts(size: int | None, found: Found, limited: Found | None) -> dict[str, Any]:
@@ -99,6 +107,7 @@ def _facts(size: int | None, found: Found, limited: Found | None) -> dict[str, A
         "bytes": size,
         "peak": found.peak,
         "limited": verdict and {"outcome": verdict.outcome, "reason": verdict.reason},
+        "looked": found.looked,
         "outside": found.outside,
     }
 
@@ -149,7 +158,7 @@ def _opened(backend_id: str, shape: str, path: str, tight: int | None) -> Found:
         for found in sandbox.answers(_open, backend_id, shape, path, tight, limits=LIMITS):  # noqa: B007
             pass
     except sandbox.DeadError as death:
-        return Found(death.verdict, found.peak, found.outside)
+        return replace(found, verdict=death.verdict)
     return found
 
 
@@ -176,24 +185,25 @@ def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator
         answer = _use(loaded)
 
     calls = {"audit": look and partial(look, path), "load": load, "use": use}
-    peak: dict[str, int | None] = dict.fromkeys(_STEPS)
-    verdict = Verdict(Outcome.SAME)
+    found = Found(Verdict(Outcome.SAME))
     for step, outcome in _STEPS.items():
         call = calls[step]
         if call is None:
             continue
+        verdict = Verdict(Outcome.SAME)
         before = memory.mark()
         try:
             call()
         except Exception as error:
             verdict = inside.of_exception(outcome, error)
-        peak[step] = memory.risen(before)
-        yield Found(verdict, dict(peak))
-        if not verdict.same and step != "audit":
-            break  # a look that fails keeps nobody from loading
-        verdict = Verdict(Outcome.SAME)
+        found = replace(found, verdict=verdict, peak=found.peak | {step: memory.risen(before)})
+        if step == "audit":  # one that refuses keeps nobody from loading
+            found = replace(found, verdict=Verdict(Outcome.SAME), looked=verdict.reason)
+        yield found
+        if not found.verdict.same:
+            break
     if how.outside is not None:
-        yield Found(verdict, dict(peak), how.outside(path, answer))
+        yield replace(found, outside=how.outside(path, answer))
 
 
 def _use(loaded: Any) -> Any:
