@@ -144,7 +144,7 @@ def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
     """
     if expected is None:
         return True
-    found = _comparable(output)
+    found = comparable(output)
     if claims.returns == "predictor":
         expected = _dense(expected)
         found = _as_expected(expected, found)
@@ -181,20 +181,20 @@ def scores(y: Any, predicted: Any) -> dict[str, Any]:
 
 def _outputs(estimator: Any, X: Any) -> dict[str, Any]:
     return {
-        name: _comparable(getattr(estimator, name)(X))
+        name: comparable(getattr(estimator, name)(X))
         for name in METHODS
         if hasattr(estimator, name)
     }
 
 
-def _comparable(output: Any) -> Any:
+def comparable(output: Any) -> Any:
     """Return the output as arrays: dense, or data, indices, indptr and shape if it is sparse."""
     if hasattr(output, "tocsr"):
         matrix = output.tocsr()
         parts = (matrix.data, matrix.indices, matrix.indptr, matrix.shape)
         return tuple(np.array(part) for part in parts)
     if isinstance(output, (list, tuple)):  # one array per output or per class
-        return tuple(_comparable(part) for part in output)
+        return tuple(comparable(part) for part in output)
     return np.array(output)  # a copy: the original may change it later
 
 
@@ -239,7 +239,7 @@ def _as_expected(expected: Any, found: Any) -> Any:
 
 
 def _dense(output: Any) -> Any:
-    """Return an answer as an array where :func:`_comparable` has taken a sparse one apart."""
+    """Return an answer as an array where :func:`comparable` has taken a sparse one apart."""
     if isinstance(output, tuple) and len(output) == 4 and output[-1].shape == (2,):
         from scipy.sparse import csr_array
 

@@ -22,10 +22,9 @@ def require() -> None:
 def peak(call: Callable[[], Any], free: Callable[[], Any]) -> int:
     """Return by how many bytes the resident set rises at most during a call.
 
-    The kernel's high-water mark is reset before the call (5 into clear_refs, see proc(5)), so
-    that neither the process nor what was done before counts. What the call returns counts:
-    it is in memory at the end. Pages of the page cache that the call writes do not: they are
-    not the process's. The kernel keeps its account in batches: up to 0.3 MB may be missing.
+    What the call returns counts: it is in memory at the end. Pages of the page cache that the
+    call writes do not: they are not the process's. The kernel keeps its account in batches: up to
+    0.3 MB may be missing.
 
     Args:
         call: what is measured; it has been called before, so that code and buffers that stay
@@ -33,15 +32,34 @@ def peak(call: Callable[[], Any], free: Callable[[], Any]) -> int:
         free: drops what the call returned.
     """
     free()
+    before = mark()
+    call()
+    return risen(before)
+
+
+def mark() -> int:
+    """Return what the process holds, in bytes, for :func:`risen`.
+
+    The kernel's high-water mark is reset (5 into clear_refs, see proc(5)), so that neither the
+    process nor what was done before counts.
+    """
     gc.collect()
     # glibc keeps what was freed, and the next call would take it without a trace.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
     _CLEAR.write_text("5")
-    before = _field("VmRSS")
-    call()
+    return _field("VmRSS")
+
+
+def risen(before: int) -> int:
+    """Return by how many bytes the resident set has risen at most since the mark."""
     return max(0, _field("VmHWM") - before)
+
+
+def reserved() -> int:
+    """Return the bytes of memory that count against RLIMIT_DATA."""
+    return _field("VmData")
 
 
 def _field(name: str) -> int:

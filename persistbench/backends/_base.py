@@ -76,6 +76,11 @@ class Backend(ABC):
         return False
 
     @property
+    def size_limit(self) -> str:
+        """What its library lets a user limit, of the memory that a file takes; empty: nothing."""
+        return ""
+
+    @property
     def claims(self) -> Claims:
         """What it says it does."""
         return Claims()
@@ -159,9 +164,19 @@ class Backend(ABC):
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         """Return what the file ``path`` holds, memory-mapped if ``mmap_mode`` is "r".
 
+        The modes "r+" and "c" are those of ``numpy.memmap``; not everything that maps has them.
+
         Raises:
-            UnsupportedError: before the file is opened, if it cannot be mapped.
+            UnsupportedError: before the file is opened, if it cannot be mapped, or not so.
         """
+
+    def map_unchecked(self, source: Any, mmap_mode: str) -> Any:
+        """Ask the library itself to map a path or an open file, also what ``load`` refuses to map.
+
+        Raises:
+            UnsupportedError: the library has no option that asks for a map.
+        """
+        raise UnsupportedError(f"the library of {self.id} has no option that asks for a map")
 
     def audit(self, path: str) -> list[str]:
         """Return the names that the file ``path`` asks for and that nobody has admitted.

@@ -14,7 +14,9 @@ from typing import Any
 ALIGNMENT = 64
 """Bytes: a cache line, and what the widest vector registers want."""
 
-_MAGIC = b"pickle5b"
+MAGIC = b"pickle5b"
+"""The first bytes of such a file."""
+
 _HEADER = struct.Struct("<8sQQQ")  # magic, length of the pickle, start of the table, blocks
 _EXTENT = struct.Struct("<QQ")  # start and length of a block
 
@@ -42,7 +44,7 @@ def write(path: str, payload: Any, blocks: Callable[[pickle.PickleBuffer], Any])
         for extent in extents:
             file.write(_EXTENT.pack(*extent))
         file.seek(0)
-        file.write(_HEADER.pack(_MAGIC, length, end, len(extents)))
+        file.write(_HEADER.pack(MAGIC, length, end, len(extents)))
 
 
 def read(whole: memoryview, buffers: Callable[[memoryview], Any]) -> Any:
@@ -55,7 +57,7 @@ def read(whole: memoryview, buffers: Callable[[memoryview], Any]) -> Any:
     Raises:
         pickle.UnpicklingError: it is no such file.
     """
-    return pickle.loads(_pickled(whole), buffers=map(buffers, blocks(whole)))
+    return pickle.loads(pickled(whole), buffers=map(buffers, blocks(whole)))
 
 
 def blocks(whole: memoryview) -> Iterable[memoryview]:
@@ -89,7 +91,13 @@ def in_memory(path: str) -> memoryview:
     return block
 
 
-def _pickled(whole: memoryview) -> memoryview:
+def framed(pickle: bytes) -> bytes:
+    """Return the file that holds a pickle without buffers."""
+    return _HEADER.pack(MAGIC, len(pickle), _HEADER.size + len(pickle), 0) + pickle
+
+
+def pickled(whole: memoryview) -> memoryview:
+    """Return the pickle in a file."""
     _, length, _, _ = _checked(whole)
     return whole[_HEADER.size : _HEADER.size + length]
 
@@ -98,6 +106,6 @@ def _checked(whole: memoryview) -> tuple[bytes, int, int, int]:
     header: tuple[bytes, int, int, int] = (b"", 0, 0, 0)
     if len(whole) >= _HEADER.size:
         header = _HEADER.unpack_from(whole)
-    if header[0] != _MAGIC:
+    if header[0] != MAGIC:
         raise pickle.UnpicklingError("this is no pickle with out-of-band buffers behind it")
     return header

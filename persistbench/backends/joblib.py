@@ -33,6 +33,11 @@ class Joblib(Backend):
 
         return joblib.load(path, mmap_mode=mmap_mode)
 
+    def map_unchecked(self, source: Any, mmap_mode: str) -> Any:
+        import joblib
+
+        return joblib.load(source, mmap_mode=mmap_mode)
+
 
 @dataclass(frozen=True)
 class CompressedJoblib(Backend):
@@ -52,6 +57,11 @@ class CompressedJoblib(Backend):
     def variant(self) -> bool:
         # gzip is zlib, and xz is lzma, in another container.
         return (self.compressor, self.level) not in _USUAL
+
+    @property
+    def size_limit(self) -> str:
+        asked = _LIMITS.get(self.compressor, "max_length of its decompressor")
+        return f"{self.compressor}: {asked}, in code of one's own; joblib.load passes no limit on"
 
     @property
     def why_not_mapped(self) -> str:
@@ -76,6 +86,11 @@ class CompressedJoblib(Backend):
 
         return joblib.load(path)
 
+    def map_unchecked(self, source: Any, mmap_mode: str) -> Any:
+        import joblib
+
+        return joblib.load(source, mmap_mode=mmap_mode)
+
 
 @dataclass(frozen=True)
 class Lz4Joblib(CompressedJoblib):
@@ -83,6 +98,12 @@ class Lz4Joblib(CompressedJoblib):
 
     requires = ("joblib", "lz4")
 
+
+_LIMITS = dict.fromkeys(("lzma", "xz"), "max_length and memlimit of LZMADecompressor")
+_LIMITS["zstd"] = (
+    "max_window_size of ZstdDecompressor; its max_output_size does not hold for a frame that "
+    "says its size"
+)
 
 _USUAL = {("zlib", 1), ("zlib", 3), ("zlib", 9), ("bz2", 3), ("lzma", 3), ("lz4", 1), ("lz4", 3)}
 

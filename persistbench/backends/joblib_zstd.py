@@ -29,6 +29,10 @@ class ZstdJoblib(CompressedJoblib):
         _teach_joblib()
         return super().load(path, mmap_mode)
 
+    def map_unchecked(self, source: Any, mmap_mode: str) -> Any:
+        _teach_joblib()
+        return super().map_unchecked(source, mmap_mode)
+
     def read(self, path: str) -> int:
         import zstandard
 

@@ -71,6 +71,13 @@ class Onnx(Backend):
         # Two graphs of nearest neighbours differ in bytes, those of a linear model do not.
         return Claims(returns="predictor", executes_code=False, deterministic=False, tolerance=1e-4)
 
+    @property
+    def size_limit(self) -> str:
+        return (
+            "onnxruntime: max_mem of an arena that sessions share (session.use_env_allocators), "
+            "when the graph runs; what it computes in advance at load is not limited"
+        )
+
     def import_modules(self, shared: bool = False) -> None:
         import skl2onnx  # noqa: F401
 

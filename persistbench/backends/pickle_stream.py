@@ -17,6 +17,7 @@ class _StreamPickle(Backend):
 
     compressor: ClassVar[str]
     default: ClassVar[int]
+    limit: ClassVar[str]
 
     @property
     def id(self) -> str:
@@ -25,6 +26,10 @@ class _StreamPickle(Backend):
     @property
     def variant(self) -> bool:
         return self.level != self.default
+
+    @property
+    def size_limit(self) -> str:
+        return f"{self.limit}; pickle.load asks for no limit"
 
     @property
     def why_not_mapped(self) -> str:
@@ -56,6 +61,7 @@ class GzipPickle(_StreamPickle):
     compressor = "gzip"
     extension = ".pkl.gz"
     default = 9
+    limit = "gzip: max_length of zlib's decompressobj, in code of one's own"
 
     @property
     def claims(self) -> Claims:
@@ -74,6 +80,7 @@ class ZstdPickle(_StreamPickle):
     compressor = "zstd"
     extension = ".pkl.zst"
     default = 3
+    limit = "zstd: max_window_size, by zstandard.open(dctx=...), for its own memory"
     requires = ("zstandard",)
 
     def opened(self, path: str, mode: str) -> Any:

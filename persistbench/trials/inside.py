@@ -121,6 +121,20 @@ def required() -> None:
         )
 
 
+def tighten(memory: int) -> None:
+    """Let this child take only so many bytes of memory more than it has taken; on Linux."""
+    global _limits
+    import resource
+
+    from persistbench import memory as measured
+
+    if _limits is None:
+        return
+    _limits = replace(_limits, memory=memory)
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (measured.reserved() + memory, hard))
+
+
 def size(count: int) -> str:
     """Return a number of bytes as it is read."""
     return f"{count / 10**9:g} GB" if count >= 10**9 else f"{count / 10**6:g} MB"

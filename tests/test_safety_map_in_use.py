@@ -1,0 +1,142 @@
+"""A mapped file is changed under the pipeline that uses it; each backend's outcome is its own."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+
+from persistbench import backends
+from persistbench.backends import Backend, Claims
+from persistbench.errors import UnsupportedError
+from persistbench.outcomes import Outcome, Verdict
+from persistbench.trials import campaign, safety, sandbox
+from persistbench.trials.safety import map_in_use
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+
+
+class Lazy:
+    """Answers from its file each time, and may write to it."""
+
+    def __init__(self, path: str, writes: bool) -> None:
+        self._path, self._writes = Path(path), writes
+
+    def predict(self, X: Any) -> Any:
+        if self._writes:
+            with self._path.open("ab") as file:
+                file.write(b"\0")
+        return joblib.load(self._path).predict(X)
+
+
+@dataclass(frozen=True)
+class Double(Backend):
+    """A backend that maps in its own way."""
+
+    how: str
+
+    @property
+    def id(self) -> str:
+        return self.how
+
+    @property
+    def claims(self) -> Claims:
+        lazy = self.how in ("lazy", "writes")
+        return Claims(memory_maps=True, returns="predictor" if lazy else "estimator")
+
+    def dump(self, payload: Any, path: str) -> None:
+        joblib.dump(payload, path)
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        if mmap_mode == "c":
+            raise UnsupportedError("not so")
+        if self.how in ("lazy", "writes"):
+            return Lazy(path, self.how == "writes")
+        return joblib.load(path)
+
+
+@pytest.fixture
+def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Children know the doubles because they are forked from this process."""
+    known: dict[str, Backend] = {one: Double(one) for one in ("lazy", "writes", "copies")}
+    monkeypatch.setattr(backends, "for_trials", lambda: known)
+    usual = sandbox.context()
+    sandbox.fork_from_here()
+    yield
+    sandbox._context = usual
+
+
+def records(*backend_ids: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the records of these backends by subject and mode."""
+    tasks = map_in_use.tasks(safety.wanted(["small"], backend_ids))
+    return {(record["subject"], record["place"]): record for task in tasks for record in task()}
+
+
+@linux
+def test_change_of_the_file_is_seen(doubles: None) -> None:
+    """What answers from its file fails, or answers as another version, when the file is changed."""
+    found = records("lazy")
+    outcomes = {subject: one["outcome"] for (subject, mode), one in found.items() if mode == "r+"}
+    assert outcomes == {
+        "truncated": "error-at-use",
+        "overwritten": "labels-differ",
+        "replaced": "labels-differ",
+        "deleted": "error-at-use",
+        "written by use": "same",
+    }
+    assert found["deleted", "c"]["outcome"] == "unsupported"
+    assert not found["written by use", "r+"]["file_changed"]
+
+
+@linux
+def test_file_that_use_writes_to_is_named(doubles: None) -> None:
+    """A pipeline that writes to its file when it predicts is found."""
+    assert records("writes")["written by use", "r"]["file_changed"]
+
+
+@linux
+def test_what_does_not_map_is_named(doubles: None) -> None:
+    """A backend that claims to map, and reads into memory, keeps its answers and is not mapped."""
+    found = records("copies")
+    assert found["truncated", "r"]["outcome"] == "same"
+    assert found["truncated", "r"]["mapped"] is False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mapped files are seen in /proc")
+def test_joblib_maps_and_is_overwritten() -> None:
+    """Joblib's map follows a file that is overwritten, and not one that is renamed into place."""
+    found = records("joblib")
+    assert len(found) == 16
+    assert found["overwritten", "r"]["mapped"]
+    assert found["overwritten", "r"]["outcome"] == "labels-differ"
+    for mode in ("r", "r+", "c"):
+        assert found["replaced", mode]["outcome"] == found["deleted", mode]["outcome"] == "same"
+        assert found["truncated", mode]["outcome"] != "same"
+    assert found["file object", "r"]["mapped"] is False
+    assert found["file object", "r"]["reason"] == "loaded into memory without a warning"
+
+
+def test_compressed_file_is_loaded_with_a_warning() -> None:
+    """Joblib, asked to map a compressed file, warns and loads; other libraries have no option."""
+    found = records("joblib-zlib-3")["compressed", "r"]
+    assert (found["outcome"], found["mapped"]) == ("same", False)
+    assert "is not compatible with compressed file FILE" in found["reason"]
+    assert records("pickle-5-gzip-9")["compressed", "r"]["outcome"] == "unsupported"
+
+
+def test_worst_of_all_pipelines_is_told() -> None:
+    """A wrong answer that nobody is told of comes before a crash, and a crash before an error."""
+    trial = campaign.trial(map_in_use.KIND, 1, "truncated", "joblib", "r")
+    verdicts = [
+        Verdict(Outcome.SAME),
+        Verdict(Outcome.CRASH, "SIGBUS"),
+        Verdict(Outcome.VALUES_DIFFER, "row 3"),
+    ]
+    found = {str(n): map_in_use.Found(one, None, None) for n, one in enumerate(verdicts)}
+    record = map_in_use._record(trial, found)
+    assert (record["outcome"], record["reason"]) == ("values-differ", "2: row 3")
+    assert record["pipelines"]["1"] == {"outcome": "crash", "reason": "SIGBUS"}
+    assert record["mapped"] is None
