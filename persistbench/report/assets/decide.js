@@ -36,6 +36,10 @@
     return { value, tie: value * Math.exp(-below) <= 1 && value * Math.exp(above) >= 1 };
   }
 
+  /** Return whether code of a crafted file ran, used in one of these ways. */
+  const ran = (settings, backend, ...ways) =>
+    ways.some((way) => RAN[settings.place]?.[way]?.includes(backend));
+
   function refusals(backend, figures, settings) {
     const claims = Object.hasOwn(CLAIMS, backend) ? CLAIMS[backend] : undefined;
     const found = [];
@@ -53,7 +57,7 @@
         found.push("gives back a predictor, which cannot be fitted again, not the estimator");
       if (settings.trust === "no" && claims.executes_code)
         found.push("opening the file runs whatever code is in it");
-      else if (settings.trust === "no" && RAN[settings.place]?.includes(backend))
+      else if (settings.trust === "no" && ran(settings, backend, "documented", "no trust"))
         found.push("opening a crafted file has run its code here: see Attack");
       if (settings.custom === "yes" && !claims.carries_code)
         found.push("saves functions and classes by name: who opens the file must be able to import them");
@@ -62,10 +66,13 @@
   }
 
   /** Return what a reader must know before taking a backend that is not out. */
-  function notes({ tolerance, audits }, settings) {
+  function notes(backend, settings) {
+    const { tolerance, audits } = CLAIMS[backend];
     const found = [];
     if (tolerance > 0) found.push(`answers within ${tolerance}, not bit for bit`);
     if (settings.trust === "no" && audits) found.push("opens only types that are on your list");
+    if (settings.trust === "no" && ran(settings, backend, "reviewed"))
+      found.push("code has run with a reviewed list: see Attack");
     return found.join("; ");
   }
 
@@ -129,7 +136,7 @@
       cell(row, "td", `${index && found.ratio.tie ? "=" : ""}${index + 1}`);
       const name = cell(row, "th", found.backend);
       name.scope = "row";
-      const note = notes(CLAIMS[found.backend], settings);
+      const note = notes(found.backend, settings);
       if (note) cell(name, "div", note).className = "price";
       cell(row, "td", time(found.value)).dataset.seconds = found.value;
       cell(row, "td", `${time(found.low)} to ${time(found.high)}`);

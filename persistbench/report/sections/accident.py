@@ -147,8 +147,12 @@ def _lost(way: str) -> Callable[[Record], tuple[int, int]]:
     )
 
 
-def _wrong(way: str) -> Callable[[Record], tuple[int, int]]:
-    return lambda record: (record["wrong"], record["loads"]) if record["place"] == way else (0, 0)
+def _bad_loads(way: str) -> Callable[[Record], tuple[int, int]]:
+    return lambda record: (
+        (record["wrong"] + sum(record["errors"].values()), record["loads"])
+        if record["place"] == way
+        else (0, 0)
+    )
 
 
 def _fails(record: Record) -> tuple[int, int]:
@@ -175,8 +179,8 @@ COLUMNS = (
     ),
     safety.Column("map in use: not the same", forms.MAP_IN_USE, _fails),
     safety.Column("methods failing on maps", forms.READ_ONLY_MAP, _fails),
-    safety.Column("own save: wrong loads", forms.CONCURRENT_USE, _wrong("own")),
-    safety.Column("renamed: wrong loads", forms.CONCURRENT_USE, _wrong("renamed")),
+    safety.Column("own save: bad loads", forms.CONCURRENT_USE, _bad_loads("own")),
+    safety.Column("renamed: bad loads", forms.CONCURRENT_USE, _bad_loads("renamed")),
 )
 """What is bad, in the order of the section."""
 

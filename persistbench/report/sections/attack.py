@@ -104,19 +104,20 @@ SPENT = 300 * 10**6
 COLUMNS = (
     safety.Column("code ran", forms.CODE, lambda r: (r["marker"] in RAN, r["marker"] is not None)),
     safety.Column(
-        "code ran at a look",
-        forms.LOOKING,
-        lambda r: (r["marker"] is True, r["marker"] is not None),
+        "code ran at a look", forms.LOOKING, lambda r: (r["marker"] is True, _looked_at(r))
     ),
     safety.Column("bombs over 300 MB", forms.BOMBS, _beyond),
     safety.Column("markers missed by scanners", forms.SCANNERS, _missed),
 )
 
 
-def runners(found: list[Record]) -> list[str]:
-    """Return the backends with which code ran, unless they were told to trust blindly."""
-    ran = {r["backend"] for r in found if r["marker"] in RAN and r.get("place") != "blind"}
-    return sorted(ran)
+def runners(found: list[Record]) -> dict[str, list[str]]:
+    """Return the backends with which code ran, by what they were told to trust."""
+    ran: dict[str, set[str]] = {place: set() for place in TRUST}
+    for record in found:
+        if record["marker"] in RAN:
+            ran.setdefault(record.get("place") or "documented", set()).add(record["backend"])
+    return {place: sorted(own) for place, own in ran.items()}
 
 
 @dataclass
@@ -184,12 +185,13 @@ class Look:
     outcomes: Counter[str]
 
 
-def looked(found: list[Record]) -> list[tuple[str, str, Look]]:
-    """Return library's look, backend, and what it does."""
+def looked(found: list[Record]) -> list[tuple[str, list[str], Look]]:
+    """Return library's look, the backends of which the same is to be said, and what it does."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in found:
-        groups[record.get("place") or "", record["backend"]].append(record)
-    return [
+        if _looked_at(record):
+            groups[record.get("place") or "", record["backend"]].append(record)
+    rows = [
         (
             place,
             backend,
@@ -204,6 +206,19 @@ def looked(found: list[Record]) -> list[tuple[str, str, Look]]:
         )
         for (place, backend), own in sorted(groups.items())
     ]
+    shown: list[tuple[str, list[str], Look]] = []
+    for place, backend, look in rows:
+        if shown and shown[-1][::2] == (place, look):
+            shown[-1][1].append(backend)
+        else:
+            shown.append((place, [backend], look))
+    return shown
+
+
+def _looked_at(record: Record) -> bool:
+    """Return whether there was a file to look into."""
+    nothing = (Outcome.ERROR_AT_DUMP, Outcome.UNSUPPORTED)
+    return record["marker"] is not None and record["outcome"] not in nothing
 
 
 @dataclass(frozen=True)
