@@ -55,7 +55,7 @@ class _Flipped(_Safety):
 
 
 class SilentWrong(_Flipped):
-    outcomes = (Outcome.STATE_DIFFERS, Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER)
+    outcomes = (Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER)
 
     def track_silent_wrong(self, pipeline, backend):
         return self.value
