@@ -105,6 +105,8 @@ def test_what_lies_in_a_container_is_found(name: str) -> None:
     """A compressed part may begin anywhere in a file."""
     data = b"header" + WRAPPERS[name](b"x" * 99 + _secrets.text().encode())
     assert any(map(leaks.holds_secret, unwrap(data)))
+    if name != "zip":
+        assert any(map(leaks.holds_secret, unwrap(WRAPPERS[name](b"x" * 99) + data)))
 
 
 @pytest.mark.parametrize("protocol", range(6))
