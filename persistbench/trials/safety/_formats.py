@@ -109,9 +109,10 @@ def _claim_lzma(plain: bytes, size: int) -> bytes:
 def _claim_lz4(plain: bytes, size: int) -> bytes:
     from lz4 import frame
 
-    context = frame.create_compression_context()
-    header = frame.compress_begin(context, source_size=size)
-    return bytes(header + frame.compress_chunk(context, plain))
+    # Its compressor would not end a frame of another size: the blocks are those of another frame.
+    unsized = frame.compress(plain, store_size=False)
+    header = frame.compress_begin(frame.create_compression_context(), source_size=size)
+    return bytes(header + unsized[_UNSIZED_LZ4:])
 
 
 def _claim_zstd(plain: bytes, size: int) -> bytes:
@@ -120,6 +121,9 @@ def _claim_zstd(plain: bytes, size: int) -> bytes:
     header = b"\x28\xb5\x2f\xfd" + bytes([0b11000000, 10 << 3]) + struct.pack("<Q", size)
     return header + struct.pack("<I", len(part) << 3 | 1)[:3] + part
 
+
+_UNSIZED_LZ4 = 7
+"""Bytes of a header without a size: magic, flags, size of blocks, checksum."""
 
 PLAIN = Format(b"", bytes, bytes)
 CONTAINER = Format(
