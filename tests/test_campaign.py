@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from persistbench import records
@@ -70,6 +71,17 @@ def test_killed_campaign_is_resumed(tmp_path: Path) -> None:
     assert _campaign.run(path, 12) == []
     assert lines(path)[: len(before)] == before
     assert keys(path) == asked(12)
+
+
+def test_killed_campaign_leaves_nothing_running(tmp_path: Path) -> None:
+    """The processes of a campaign end soon after it was killed."""
+    path = tmp_path / "nap.jsonl"
+    first = started(path, 40)
+    wait_for(lambda: written(path))
+    workers = {record["made_by"] for record in lines(path)}
+    first.kill()
+    first.wait()
+    wait_for(lambda: not any(map(psutil.pid_exists, workers)))
 
 
 def test_cut_off_line_is_named_and_made_again(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def _processes(
             _start_processes()
 
         def parallel(tasks: Sequence[Task]) -> Iterator[list[Record]]:
-            found = run_all(joblib.delayed(task.__call__)() for task in tasks)
+            found = run_all(joblib.delayed(_made_for)(os.getpid(), task) for task in tasks)
             return found if client is None else _watched(found, client, str(scheduler))
 
         try:
@@ -283,6 +283,25 @@ def _start_processes() -> None:
         joblib.Parallel(n_jobs=-1)(joblib.delayed(os.getpid)() for _ in range(joblib.cpu_count()))
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _made_for(campaign: int, task: Task) -> list[Record]:
+    """Make the trials of a task in a process that ends when the campaign's process is killed."""
+    if os.getppid() == campaign:
+        _end_with(campaign)
+    return task()
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, and with it the children of its fork server."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _client(scheduler: str) -> Any:
