@@ -87,7 +87,7 @@ def batches(
             "errors": {"UnpicklingError": counts.get("error-at-load", 0), "crash: SIGSEGV": 1},
             "silent": [[17, 3, "values-differ", "by 0.5"]],
             "tried": size,
-            "wanted": size,
+            "wanted": 2 * size,
             "bytes": 20_000,
         }
         tried(folder, kind, pipeline, backend, **own | facts)

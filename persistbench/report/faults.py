@@ -48,10 +48,9 @@ class Sum:
         self.counts += Counter(record["counts"])
         self.errors += Counter(record["errors"])
         self.tried += record["tried"]
-        self.wanted += record["wanted"]
         if record["tried"]:
             self.pipelines.add(record["subject"])
-        elif not record["wanted"]:
+        else:
             self.without[record["subject"]] = f"{record['outcome']}: {record['reason']}"
 
     def share(self, outcomes: Sequence[str]) -> tuple[int, float, float, float]:
@@ -71,6 +70,8 @@ def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:
             own = by_pipeline.setdefault(name, {}).setdefault(backend, Sum())
             for batch in batches:
                 own.add(batch)
+            if any(batch["tried"] for batch in batches):
+                own.wanted += max(batch["wanted"] for batch in batches)
     return {name: dict(sorted(own.items())) for name, own in by_pipeline.items()}
 
 

@@ -36,7 +36,7 @@ LOOKS = {
 TRUST = {
     "documented": "used as documented",
     "no trust": "with nothing trusted",
-    "reviewed": "with a list reviewed for an honest pipeline",
+    "reviewed": "with a list that a user has reviewed",
     "blind": "with blind trust in what the file asks for",
 }
 """How a backend was used, from what everybody does to what nobody should."""
@@ -58,7 +58,7 @@ def render(table: Table) -> Markup | None:
         untried=safety.untried(table, forms.ATTACKS),
         versions=safety.versions(found),
         trust=TRUST,
-        code=[(index, *judged(own)) for index, own in found.get(forms.CODE, [])],
+        code=[(index, admitted(own), *judged(own)) for index, own in found.get(forms.CODE, [])],
         chart=safety.drawn("attack", codes, tell, LOOKS, alt_text),
         looking=[(index, looked(own)) for index, own in found.get(forms.LOOKING, [])],
         bombs=[(index, unfolded(own), refusing(own), limits(own)) for index, own in bombs],
@@ -118,6 +118,13 @@ def runners(found: list[Record]) -> dict[str, list[str]]:
         if record["marker"] in RAN:
             ran.setdefault(record.get("place") or "documented", set()).add(record["backend"])
     return {place: sorted(own) for place, own in ran.items()}
+
+
+def admitted(found: list[Record]) -> list[str]:
+    """Return the names on a user's list by which code ran; none if it ran without such a name."""
+    ran = [r for r in found if r["marker"] in RAN and r.get("place") == "reviewed"]
+    names = [names if isinstance(names := r.get("admitted"), list) else [] for r in ran]
+    return sorted({str(name) for own in names for name in own}) if all(names) else []
 
 
 @dataclass

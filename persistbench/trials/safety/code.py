@@ -23,7 +23,7 @@ from persistbench.trials.campaign import Record, Task, Trial
 from persistbench.trials.safety import ATTACK, Wanted, _crafting, _payloads
 from persistbench.trials.safety._payloads import MARKER, Shape, has_list
 
-KIND, GROUP, VERSION = "code", ATTACK, 1
+KIND, GROUP, VERSION = "code", ATTACK, 2
 
 DOCUMENTED, NO_TRUST, REVIEWED, BLIND = "documented", "no trust", "reviewed", "blind"
 
@@ -74,7 +74,15 @@ def make(reviewed: tuple[str, ...], trials: Sequence[Trial]) -> list[Record]:
             (one, opened(shape, _admitting(backend, shape, one.place, reviewed), path))
             for one in trials
         ]
-    return [one.record(it.verdict, marker=it.marker, refused=it.refused) for one, it in found]
+    return [
+        one.record(
+            it.verdict,
+            marker=it.marker,
+            refused=it.refused,
+            admitted=list(shape.admits) if one.place == REVIEWED else [],
+        )
+        for one, it in found
+    ]
 
 
 def _admitting(
