@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from persistbench import backends, records, store
-from persistbench.errors import UserError
+from persistbench.errors import UserError, unknown
 from persistbench.outcomes import Verdict
 from persistbench.trials import sandbox
 
@@ -103,13 +103,25 @@ def trial(
     return Trial(kind, subject, backend_id, place, f"{'/'.join(names)}/{made_with}")
 
 
-def chosen(backend_ids: Sequence[str]) -> list[backends.Backend]:
+def chosen(
+    backend_ids: Sequence[str], known: Mapping[str, backends.Backend] | None = None
+) -> list[backends.Backend]:
     """Return the backends with these ids, or all, without those that save no estimator.
 
+    Args:
+        backend_ids: empty for all.
+        known: by id; None for those that a user may choose.
+
     Raises:
-        UserError: there is no such backend.
+        UserError: there is no such backend, or it saves no estimator.
     """
-    found = [backends.get(one) for one in backend_ids] or list(backends.discover().values())
+    known = backends.discover() if known is None else known
+    for one in backend_ids:
+        if one not in known:
+            raise UserError(unknown("backend", one, list(known)))
+        if known[one].claims.returns == "bytes":
+            raise UserError(f"{one} saves bytes and no estimator: choose another backend to try.")
+    found = [known[one] for one in dict.fromkeys(backend_ids)] or known.values()
     return [backend for backend in found if backend.claims.returns != "bytes"]
 
 

@@ -21,7 +21,8 @@ from typing import Literal, Protocol, cast
 
 from persistbench import backends, catalogue
 from persistbench.backends import Backend
-from persistbench.errors import UserError, unknown
+from persistbench.errors import UserError
+from persistbench.trials import campaign
 from persistbench.trials.campaign import Task
 
 ATTACK, ACCIDENT = "attack", "accident"
@@ -84,14 +85,8 @@ def wanted(
     if faults < 1 or patience <= 0:
         raise UserError("--faults and --patience are numbers above 0.")
     names = tuple(catalogue.get(name).name for name in pipelines or TELLING)
-    known = backends.for_trials()
-    for one in backend_ids:
-        if one not in known:
-            raise UserError(unknown("backend", one, list(known)))
-    chosen = [known[one] for one in dict.fromkeys(backend_ids)] or [
-        backend for backend in known.values() if not backend.variant
-    ]
-    savers = tuple(backend for backend in chosen if backend.claims.returns != "bytes")
+    found = campaign.chosen(backend_ids, backends.for_trials())
+    savers = tuple(backend for backend in found if backend_ids or not backend.variant)
     return Wanted(names, savers, faults, patience)
 
 
