@@ -293,6 +293,20 @@ def test_what_can_hurt_needs_the_sandbox() -> None:
     assert sandbox.run(_limited, seconds=30).same
 
 
+def _has_a_child() -> Iterator[Any]:
+    yield sandbox.run(_same, seconds=10)
+
+
+def test_forked_child_may_have_children() -> None:
+    """A child that was forked from here forks children itself, and waits for no lock."""
+    usual = sandbox.context()
+    sandbox.fork_from_here()
+    try:
+        assert list(sandbox.answers(_has_a_child, limits=sandbox.Limits(5))) == [_same()]
+    finally:
+        sandbox._context = usual
+
+
 def test_orphans_of_others_are_left_alone() -> None:
     """Only what a trial has left is killed: other children of the same process live on."""
     other = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"])

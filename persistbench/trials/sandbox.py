@@ -292,6 +292,17 @@ def _start(child: Any) -> None:
                 config["daemon"] = daemon
 
 
+def _forget() -> None:
+    """Begin anew in a forked process: the lock is its parent's, who was just starting it."""
+    global _starting
+    _starting = threading.Lock()
+    _living.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def _once(function: Callable[..., Verdict], *arguments: Any) -> Iterator[Verdict]:
     yield function(*arguments)
 
