@@ -250,6 +250,7 @@ def _processes(
         # joblib warns when it is stopped before all has come, which is what Ctrl-C is for.
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
+        stack.enter_context(_quiet_stop())
         # One task in each message: what is done is told at once. All are handed out: workers
         # that join a cluster later find some.
         run_all = joblib.Parallel(
@@ -270,6 +271,26 @@ def _processes(
                 "A process was killed from outside, perhaps for want of memory: what was done is "
                 "kept, and the same command makes the rest."
             ) from error
+
+
+@contextmanager
+def _quiet_stop() -> Iterator[None]:
+    """Let loky's thread say nothing of work that joblib withdraws while it is handed out.
+
+    That is what Ctrl-C does; the thread then misses it (KeyError), and is ended all the same.
+    """
+    usual = threading.excepthook
+
+    def tell(failure: threading.ExceptHookArgs) -> None:
+        name = failure.thread.name if failure.thread else ""
+        if not (name == "ExecutorManagerThread" and failure.exc_type is KeyError):
+            usual(failure)
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _dask_backend(client: Any) -> Any:

@@ -1,6 +1,7 @@
 """What a child of the sandbox does: it obeys its limits, works, and sends what it has found."""
 
 import contextlib
+import ctypes
 import errno
 import faulthandler
 import os
@@ -131,6 +132,9 @@ def tighten(memory: int) -> None:
     if _limits is None:
         return
     _limits = replace(_limits, memory=memory)
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        # What was freed before would be memory that nobody counts.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     resource.setrlimit(resource.RLIMIT_DATA, (measured.reserved() + memory, hard))
 
@@ -182,8 +186,6 @@ def _wind(limits: Limits) -> None:
 def _die_with_parent() -> None:
     """Ask Linux for SIGKILL when the process that has forked this one ends."""
     if sys.platform == "linux":
-        import ctypes
-
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
