@@ -242,6 +242,29 @@ def test_batches_are_summed(tmp_path: Path) -> None:
     assert (every.tried, every.wanted, every.pipelines) == (40, 45, {"small", "forest"})
 
 
+def test_backends_are_compared_on_the_same_mixture(tmp_path: Path) -> None:
+    """Of all pipelines together each backend counts as many batches as the slowest has."""
+    for backend in ("joblib", "dill"):
+        made.batches(tmp_path, "bit-flip", "small", backend, {"values-differ": 10})
+        made.batches(tmp_path, "bit-flip", "forest", backend, {"same": 10})
+    tried(
+        tmp_path,
+        "bit-flip",
+        "forest",
+        "joblib",
+        place="900-909",
+        counts={"same": 10},
+        errors={},
+        silent=[],
+        tried=10,
+        wanted=20,
+        bytes=1,
+    )
+    found = faults.sums(collect(tmp_path).trials["desk"]["bit-flip"])
+    assert found["forest"]["joblib"].tried == 30
+    assert {one.tried for one in found[faults.EVERY].values()} == {40}
+
+
 def test_fewer_faults_than_wanted_are_said(tmp_path: Path) -> None:
     """Beside what was tried stands what was asked for, where that is more."""
     made.batches(tmp_path, "bit-flip", "small", "joblib", {"same": 1000}, wanted=2500)

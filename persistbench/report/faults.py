@@ -60,18 +60,28 @@ class Sum:
 
 
 def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:
-    """Return the sums of one kind by pipeline, :data:`EVERY` first, and backend."""
-    cells: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    """Return the sums of one kind by pipeline, :data:`EVERY` first, and backend.
+
+    Of all pipelines together, a backend counts as many batches of each as the slowest backend has
+    of that pipeline: shares of other mixtures could not be compared.
+    """
+    cells: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in found:
-        cells[record["subject"], record["backend"]].append(record)
+        cells[record["subject"]][record["backend"]].append(record)
     by_pipeline: dict[str, dict[str, Sum]] = {EVERY: {}}
-    for (pipeline, backend), batches in sorted(cells.items()):
-        for name in (EVERY, pipeline):
-            own = by_pipeline.setdefault(name, {}).setdefault(backend, Sum())
-            for batch in batches:
-                own.add(batch)
-            if any(batch["tried"] for batch in batches):
-                own.wanted += max(batch["wanted"] for batch in batches)
+    for pipeline, own in sorted(cells.items()):
+        fewest = min(
+            (len(batches) for batches in own.values() if any(one["tried"] for one in batches)),
+            default=None,
+        )
+        for backend, batches in sorted(own.items()):
+            batches.sort(key=lambda batch: batch.get("place") or "")
+            for name, counted in ((EVERY, batches[:fewest]), (pipeline, batches)):
+                total = by_pipeline.setdefault(name, {}).setdefault(backend, Sum())
+                for batch in counted:
+                    total.add(batch)
+                if any(batch["tried"] for batch in batches):
+                    total.wanted += max(batch["wanted"] for batch in batches)
     return {name: dict(sorted(own.items())) for name, own in by_pipeline.items()}
 
 
