@@ -29,7 +29,7 @@ from persistbench.trials.safety import _artifacts
 
 KIND = "map-in-use"
 GROUP = safety.ACCIDENT
-VERSION = 1
+VERSION = 2
 
 LIMITS = sandbox.Limits(seconds=60, memory=2 * 10**9, file_size=10**9)
 
@@ -254,9 +254,9 @@ _WORST = (
     Outcome.TIMEOUT,
     Outcome.ERROR_AT_USE,
     Outcome.ERROR_AT_LOAD,
-    Outcome.ERROR_AT_DUMP,
-    Outcome.ERROR_AT_BUILD,
     Outcome.SAME,
     Outcome.UNSUPPORTED,
+    Outcome.ERROR_AT_DUMP,  # there was nothing to map
+    Outcome.ERROR_AT_BUILD,
     Outcome.NOT_INSTALLED,
 )
