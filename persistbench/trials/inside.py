@@ -72,8 +72,15 @@ def work(
         function: a generator function.
         arguments: for it.
     """
+    if hasattr(os, "setsid"):
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # Ctrl-C is the parent's: it kills its children
     os.environ.update(environ)
-    _move(folder)
+    try:
+        _move(folder)
+    except FileNotFoundError:
+        return  # the parent has gone, and its folder: nobody waits
     _obey(limits)
     failure = None
     try:
@@ -164,7 +171,6 @@ def _obey(limits: Limits) -> None:
     with contextlib.suppress(OSError):
         os.setsid()  # whatever it starts can be killed with it
     _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who kills its children
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_DATA: limits.memory,
