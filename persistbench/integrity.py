@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from persistbench.backends import Claims
 from persistbench.case import Case
@@ -180,11 +181,21 @@ def scores(y: Any, predicted: Any) -> dict[str, Any]:
 
 
 def _outputs(estimator: Any, X: Any) -> dict[str, Any]:
-    return {
-        name: comparable(getattr(estimator, name)(X))
-        for name in METHODS
-        if hasattr(estimator, name)
-    }
+    with one_thread():
+        return {
+            name: comparable(getattr(estimator, name)(X))
+            for name in METHODS
+            if hasattr(estimator, name)
+        }
+
+
+def one_thread() -> Any:
+    """Return a context in which OpenMP and BLAS use one thread.
+
+    Answers can depend on their number: of equally near neighbours another one is found, sums are
+    rounded otherwise. Whoever asks again may have other cores than the one who asked first.
+    """
+    return threadpool_limits(limits=1)
 
 
 def comparable(output: Any) -> Any:

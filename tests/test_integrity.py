@@ -1,15 +1,18 @@
 """A loaded pipeline that differs is found, whatever differs."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_info
 
 from persistbench import Case
 from persistbench.integrity import compare, reference
@@ -137,3 +140,18 @@ def test_what_loading_breaks_is_raised(case: Case) -> None:
     """An estimator that cannot be used after loading raises; the caller names the stage."""
     with pytest.raises(Exception, match="not fitted"):
         compare(reference(case), LogisticRegression())
+
+
+class Threads(BaseEstimator):
+    """Answers with the number of threads that BLAS may use."""
+
+    def predict(self, X: Any) -> Any:
+        counts = [pool["num_threads"] for pool in threadpool_info()]
+        return np.full(len(X), max(counts))
+
+
+def test_answers_are_compared_on_one_thread() -> None:
+    """The number of threads may change an answer, so it is the same for all who are asked."""
+    case = Case(Threads(), np.zeros((3, 1)))
+    assert set(reference(case).outputs["predict"]) == {1}
+    assert compare(reference(case), case.estimator).same
