@@ -22,8 +22,9 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/mypy
 
+# A file's tests stay together, because they share a browser or a run of asv.
 unit: .venv/installed
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv

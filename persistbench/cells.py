@@ -19,7 +19,7 @@ from persistbench.integrity import compare
 from persistbench.outcomes import RUN, Outcome, Verdict, explain, of_exception
 from persistbench.trials import sandbox
 
-LIMIT_SECONDS = 600.0
+LIMITS = sandbox.Limits(seconds=600.0)
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ class Cell:
 
     def _find_out(self) -> Verdict:
         if self.mapped:
-            verdict = sandbox.run(_examine, self, self.artifact, seconds=LIMIT_SECONDS)
+            verdict = sandbox.run(_examine, self, self.artifact, limits=LIMITS)
         else:
             with store.draft(self.artifact) as draft:
-                verdict = sandbox.run(_examine, self, draft, seconds=LIMIT_SECONDS)
+                verdict = sandbox.run(_examine, self, draft, limits=LIMITS)
                 if verdict.same:
                     draft.replace(self.artifact)
             store.drop_others(self.artifact.parent, self._family, self.key)

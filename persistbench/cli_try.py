@@ -15,6 +15,7 @@ from persistbench import bench, machine
 from persistbench.errors import UserError
 from persistbench.outcomes import Outcome
 from persistbench.trials import campaign
+from persistbench.trials.safety import FAULTS, PATIENCE_SECONDS
 
 app = typer.Typer(
     help="Try what has an outcome instead of a duration; records go to results/.",
@@ -74,10 +75,10 @@ def safety(
     ] = None,
     pipeline: PipelineOption = None,
     backend: BackendOption = None,
-    faults: Annotated[int, typer.Option(help="Flipped bits in each cell.")] = 500,
+    faults: Annotated[int, typer.Option(help="Flipped bits in each cell.")] = FAULTS,
     patience: Annotated[
         float, typer.Option(help="Seconds that the faults of one cell may take.")
-    ] = 60.0,
+    ] = PATIENCE_SECONDS,
     scheduler: SchedulerOption = None,
 ) -> None:
     """Try attacks and accidents: crafted, damaged, half-saved and shared artifacts."""

@@ -32,6 +32,23 @@ class Outcome(StrEnum):
     UNSUPPORTED = "unsupported"
 
 
+WORST = (
+    Outcome.LABELS_DIFFER,
+    Outcome.VALUES_DIFFER,
+    Outcome.STATE_DIFFERS,
+    Outcome.CRASH,
+    Outcome.TIMEOUT,
+    Outcome.ERROR_AT_USE,
+    Outcome.ERROR_AT_LOAD,
+    Outcome.SAME,
+    Outcome.UNSUPPORTED,
+    Outcome.ERROR_AT_DUMP,
+    Outcome.ERROR_AT_BUILD,
+    Outcome.NOT_INSTALLED,
+)
+"""From what nobody notices and everybody pays for, by what does no harm, to where there was nothing
+that could do any."""
+
 # Said before anything was saved: a result (n/a), not a failure. A dump that
 # reports success and then cannot be used is a failure.
 REFUSALS = frozenset({Outcome.ERROR_AT_DUMP, Outcome.NOT_INSTALLED, Outcome.UNSUPPORTED})

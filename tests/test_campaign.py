@@ -81,7 +81,15 @@ def test_killed_campaign_leaves_nothing_running(tmp_path: Path) -> None:
     workers = {record["made_by"] for record in lines(path)}
     first.kill()
     first.wait()
-    wait_for(lambda: not any(map(psutil.pid_exists, workers)))
+    wait_for(lambda: not any(map(_runs, workers)))
+
+
+def _runs(pid: int) -> bool:
+    """Say whether a process runs; one that is dead and not yet reaped does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_cut_off_line_is_named_and_made_again(tmp_path: Path) -> None:

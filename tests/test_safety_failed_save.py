@@ -145,4 +145,4 @@ def test_children_refuse_to_work_outside_the_sandbox(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="sandbox"):
         next(failed_save._judge(Double(), tmp_path, tmp_path))
     with pytest.raises(UserError, match="sandbox"):
-        next(failed_save._save(Double(), "killed", "own", tmp_path, []))
+        failed_save._save(Double(), "killed", "own", tmp_path, [])

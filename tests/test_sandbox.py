@@ -41,7 +41,7 @@ def _hang() -> Verdict:
 
 def test_answer_of_the_child_is_returned() -> None:
     """The verdict travels whole from the child to the parent."""
-    assert sandbox.run(_same, seconds=30) == _same()
+    assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)) == _same()
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,14 @@ def test_answer_of_the_child_is_returned() -> None:
 )
 def test_child_that_dies_is_a_crash(function: object, reason: str) -> None:
     """A child that dies without an answer is a crash, with its signal or status."""
-    assert sandbox.run(function, seconds=30) == Verdict(Outcome.CRASH, reason)  # type: ignore[arg-type]
+    assert sandbox.run(function, limits=sandbox.Limits(seconds=30)) == Verdict(
+        Outcome.CRASH, reason
+    )  # type: ignore[arg-type]
 
 
 def test_child_that_hangs_is_a_timeout() -> None:
     """A child over its time is killed and called a timeout."""
-    assert sandbox.run(_hang, seconds=0.2).outcome is Outcome.TIMEOUT
+    assert sandbox.run(_hang, limits=sandbox.Limits(seconds=0.2)).outcome is Outcome.TIMEOUT
 
 
 def test_process_that_has_computed_may_examine() -> None:
@@ -105,14 +107,16 @@ def _count_and_die(how: str) -> Iterator[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces RLIMIT_DATA")
 def test_memory_over_the_limit_is_named() -> None:
     """A child that wants more memory than it may has an error, whose reason says the limit."""
-    found = sandbox.run(_hungry, seconds=30, memory=2 * 10**9)
+    found = sandbox.run(_hungry, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
     assert found == Verdict(Outcome.ERROR_AT_LOAD, "MemoryError (limit: 2 GB of memory)")
 
 
 def test_file_over_the_limit_is_named(tmp_path: Path) -> None:
     """A child that writes a larger file than it may has an error, whose reason says the limit."""
     pytest.importorskip("resource", reason="limits are POSIX")
-    found = sandbox.run(_large_file, tmp_path / "file", seconds=30, file_size=10**6)
+    found = sandbox.run(
+        _large_file, tmp_path / "file", limits=sandbox.Limits(seconds=30, file_size=10**6)
+    )
     assert found.outcome is Outcome.ERROR_AT_DUMP
     assert found.reason.endswith("File too large (limit: files of 1 MB)")
     assert not found.machine_fault
@@ -121,12 +125,12 @@ def test_file_over_the_limit_is_named(tmp_path: Path) -> None:
 def test_child_leaves_no_core_and_does_not_outlive_its_parent() -> None:
     """A child writes no core file, and has an alarm clock for when nobody waits any more."""
     pytest.importorskip("resource", reason="limits are POSIX")
-    assert sandbox.run(_limits, seconds=30).reason == "0 True"
+    assert sandbox.run(_limits, limits=sandbox.Limits(seconds=30)).reason == "0 True"
 
 
 def test_killed_child_with_limits_tells_them() -> None:
     """Where a limit may be why a child died by a signal, the reason names the limits."""
-    found = sandbox.run(_kill, seconds=30, memory=2 * 10**9)
+    found = sandbox.run(_kill, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
     assert found.reason == "ended by signal SIGKILL (limits: 30 s, 2 GB of memory)"
 
 
@@ -148,7 +152,7 @@ def test_all_answers_come() -> None:
 
 
 def _run_in_daemon(sending: Any) -> None:
-    sending.send(sandbox.run(_same, seconds=30))
+    sending.send(sandbox.run(_same, limits=sandbox.Limits(seconds=30)))
 
 
 def test_daemon_may_have_children() -> None:

@@ -191,7 +191,7 @@ def test_hostile_trial_is_called_what_it_is(
     assert (found.outcome, reason in found.reason) == (outcome, True), found
     assert _lying_in(own_tmpdir) == before
     assert not Path("/tmp/persistbench-taken").exists()  # noqa: S108
-    assert sandbox.run(_same, seconds=30).same
+    assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)).same
 
 
 def _lying_in(folder: Path) -> set[str]:
@@ -290,11 +290,11 @@ def test_what_can_hurt_needs_the_sandbox() -> None:
 
     with pytest.raises(UserError, match="sandbox"):
         inside.required()
-    assert sandbox.run(_limited, seconds=30).same
+    assert sandbox.run(_limited, limits=sandbox.Limits(seconds=30)).same
 
 
 def _has_a_child() -> Iterator[Any]:
-    yield sandbox.run(_same, seconds=10)
+    yield sandbox.run(_same, limits=sandbox.Limits(seconds=10))
 
 
 def test_forked_child_may_have_children() -> None:
@@ -313,7 +313,7 @@ def test_orphans_of_others_are_left_alone() -> None:
     usual = sandbox.context()
     sandbox.fork_from_here()
     try:
-        assert sandbox.run(_same, seconds=30).same
+        assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)).same
         assert other.is_running()
         assert other.pid in strays.children(os.getpid())
     finally:

@@ -1,5 +1,7 @@
 """Dump, load, use: what happened is called by its word."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from persistbench.backends import Backend
@@ -20,23 +22,32 @@ def dump(backend: Backend, estimator: Any, rows: Any, path: str) -> Verdict:
     """
     if failure := backend.import_failure():
         return Verdict(Outcome.NOT_INSTALLED, failure)
+    return call(Outcome.ERROR_AT_DUMP, lambda: backend.dump(backend.payload(estimator, rows), path))
+
+
+def call(stage: Outcome, function: Callable[[], object]) -> Verdict:
+    """Return ``same`` if a call returns; else what was raised, at the stage that is named."""
     try:
-        backend.dump(backend.payload(estimator, rows), path)
+        function()
     except UnsupportedError as error:
         return Verdict(Outcome.UNSUPPORTED, str(error))
     except Exception as error:
-        return inside.of_exception(Outcome.ERROR_AT_DUMP, error)
+        return inside.of_exception(stage, error)
     return Verdict(Outcome.SAME)
 
 
 def load(backend: Backend, path: str, mmap_mode: str | None = None) -> tuple[Any, Verdict]:
-    """Return what is loaded, or None, and the verdict; ``same`` if nothing was raised."""
+    """Return what is loaded, or None, and the verdict; ``same`` if nothing was raised.
+
+    It is ``by_design`` if the backend says that the file asks for what nobody has admitted.
+    """
     try:
         return backend.load(path, mmap_mode), Verdict(Outcome.SAME)
     except UnsupportedError as error:
         return None, Verdict(Outcome.UNSUPPORTED, str(error))
     except Exception as error:
-        return None, inside.of_exception(Outcome.ERROR_AT_LOAD, error)
+        verdict = inside.of_exception(Outcome.ERROR_AT_LOAD, error)
+        return None, replace(verdict, by_design=backend.refuses(error))
 
 
 def use(backend: Backend, loaded: Any, reference: Reference, held: Any = None) -> Verdict:

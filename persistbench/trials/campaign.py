@@ -4,19 +4,11 @@ Each trial has a key. Its record is a line of JSON, appended as a whole when the
 a campaign that starts again leaves out every trial whose key has a record.
 """
 
-import asyncio
 import contextlib
 import json
-import logging
 import os
 import platform
-import queue
-import signal
-import threading
-import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,18 +19,9 @@ from typing import Any, BinaryIO
 from persistbench import backends, records, store
 from persistbench.errors import UserError, unknown
 from persistbench.outcomes import Verdict
-from persistbench.trials import sandbox
+from persistbench.trials import processes, sandbox
 
 Record = dict[str, Any]
-
-SCHEDULER_SECONDS = 4.0
-"""So long a scheduler has to answer, and a first worker of it to be there."""
-
-SILENCE_SECONDS = 1800.0
-"""A cluster from which nothing has come for so long is given up."""
-
-_LIBRARIES = ("numpy", "scipy", "scikit-learn")
-"""What decides outcomes, beside what a backend requires."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +151,7 @@ def run(
     """
     asked = {one.key for task in tasks for one in task.trials}
     sandbox.sweep()
-    with _processes(scheduler) as parallel:
+    with processes.started(scheduler) as parallel:
         file = path()
         known = _known(file, warn)
         left = [task.without(known) for task in tasks]
@@ -233,199 +216,9 @@ def _alone(path: Path) -> Iterator[BinaryIO]:
                     return
 
 
-@contextmanager
-def _processes(
-    scheduler: str | None,
-) -> Iterator[Callable[[Sequence[Task]], Iterator[list[Record]]]]:
-    """Give what makes tasks at once and yields their records as they come."""
-    import joblib
-
-    with contextlib.ExitStack() as stack:
-        client = None
-        if scheduler is not None:
-            logging.disable(logging.CRITICAL)  # Dask logs tracebacks; here a sentence says it
-            stack.callback(logging.disable, logging.NOTSET)
-            client = stack.enter_context(_client(scheduler))
-            stack.enter_context(joblib.parallel_config(backend=_dask_backend(client)))
-        # joblib warns when it is stopped before all has come, which is what Ctrl-C is for.
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        stack.enter_context(_quiet_stop())
-        # One task in each message: what is done is told at once. All are handed out: workers
-        # that join a cluster later find some.
-        run_all = joblib.Parallel(
-            n_jobs=-1, batch_size=1, pre_dispatch="all", return_as="generator_unordered"
-        )
-
-        if client is None:
-            _start_processes()
-
-        def parallel(tasks: Sequence[Task]) -> Iterator[list[Record]]:
-            found = run_all(joblib.delayed(_made_for)(os.getpid(), task) for task in tasks)
-            return found if client is None else _watched(found, client, str(scheduler))
-
-        try:
-            yield parallel
-        except BrokenExecutor as error:
-            raise UserError(
-                "A process was killed from outside, perhaps for want of memory: what was done is "
-                "kept, and the same command makes the rest."
-            ) from error
-
-
-@contextmanager
-def _quiet_stop() -> Iterator[None]:
-    """Let loky's thread say nothing of work that joblib withdraws while it is handed out.
-
-    That is what Ctrl-C does; the thread then misses it (KeyError), and is ended all the same.
-    """
-    usual = threading.excepthook
-
-    def tell(failure: threading.ExceptHookArgs) -> None:
-        name = failure.thread.name if failure.thread else ""
-        if not (name == "ExecutorManagerThread" and failure.exc_type is KeyError):
-            usual(failure)
-
-    threading.excepthook = tell
-    try:
-        yield
-    finally:
-        threading.excepthook = usual
-
-
-def _dask_backend(client: Any) -> Any:
-    """Return joblib's Dask backend, which sends tasks to a cluster of one thread, too."""
-    from joblib._dask import DaskDistributedBackend
-
-    class Backend(DaskDistributedBackend):  # type: ignore[misc]
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            # A single job joblib would run in this process.
-            return max(2, int(super().effective_n_jobs(n_jobs)))
-
-    return Backend(client=client)
-
-
-def _start_processes() -> None:
-    """Start joblib's processes so that they ignore Ctrl-C: it is this one's, which ends them."""
-    import joblib
-
-    if threading.current_thread() is not threading.main_thread():
-        return  # signals are the main thread's
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        joblib.Parallel(n_jobs=-1)(joblib.delayed(os.getpid)() for _ in range(joblib.cpu_count()))
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _made_for(campaign: int, task: Task) -> list[Record]:
-    """Make the trials of a task in a process that ends when the campaign's process is killed."""
-    if os.getppid() == campaign:
-        _end_with(campaign)
-    return task()
-
-
-@cache
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent, and with it the children of its fork server."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _client(scheduler: str) -> Any:
-    """Return a client of a Dask cluster that can make our trials.
-
-    Raises:
-        UserError: it does not answer, has no workers, or other libraries than this process.
-    """
-    try:
-        from distributed import Client
-        from distributed.comm import connect
-    except ModuleNotFoundError as error:
-        raise UserError('A scheduler needs Dask: `pip install "persistbench[cluster]"`.') from error
-    try:
-        # Not by a Client: one that has failed once says so again when it is collected.
-        asyncio.run(asyncio.wait_for(connect(scheduler), SCHEDULER_SECONDS)).abort()
-        client = Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"The scheduler {scheduler!r} does not answer: start one with `dask scheduler` and "
-            "give its address, or leave --scheduler."
-        ) from error
-    try:
-        client.wait_for_workers(1, timeout=SCHEDULER_SECONDS - 1)
-        there = client.run(environment)
-    except TimeoutError as error:
-        client.close()
-        raise UserError(
-            f"The scheduler {scheduler} has no workers: start some with `dask worker {scheduler}`."
-        ) from error
-    except Exception as error:
-        client.close()
-        raise UserError(
-            f"The workers of {scheduler} cannot run trials ({error}): install persistbench there."
-        ) from error
-    others = sorted(address for address, found in there.items() if found != environment())
-    if others:
-        client.close()
-        raise UserError(
-            f"The worker {others[0]} has other versions of Python or libraries than this process: "
-            "install the same there, or run persistbench there."
-        )
-    return client
-
-
-def _watched(found: Iterator[list[Record]], client: Any, scheduler: str) -> Iterator[list[Record]]:
-    """Yield what comes, and look in between whether the cluster is still there.
-
-    joblib itself would wait for ever: it is not told of tasks that Dask gives up.
-    """
-    arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-    def take() -> None:
-        try:
-            for one in found:
-                arrived.put(one)
-            arrived.put(None)
-        except BaseException as error:
-            arrived.put(error)
-
-    threading.Thread(target=take, daemon=True).start()
-    last = time.monotonic()
-    while True:
-        try:
-            one = arrived.get(timeout=0.5)
-        except queue.Empty:
-            if client.status == "running" and time.monotonic() - last < SILENCE_SECONDS:
-                continue
-            one = TimeoutError()
-        if one is None:
-            return
-        if isinstance(one, TimeoutError) or type(one).__module__.startswith("distributed"):
-            raise UserError(
-                f"The cluster of {scheduler} has gone or is stuck: what was done is kept, and the "
-                "same command makes the rest."
-            ) from one
-        if isinstance(one, BaseException):
-            raise one
-        last = time.monotonic()
-        yield one
-
-
-def environment() -> dict[str, str]:
-    """Return the versions of Python and of every library that some backend requires."""
-    needed = {name for backend in backends.discover().values() for name in backend.requires}
-    return {"python": platform.python_version(), **records.versions({*_LIBRARIES, *needed})}
-
-
 @cache
 def _versions(backend_id: str) -> dict[str, str]:
-    return records.versions({*_LIBRARIES, *backends.for_trials()[backend_id].requires})
+    return records.versions({*processes.LIBRARIES, *backends.for_trials()[backend_id].requires})
 
 
 @cache

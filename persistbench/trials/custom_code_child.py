@@ -133,7 +133,8 @@ def main(action: str, kind: str, folder: str, seconds: str, *backend_ids: str) -
     function = {"save": save, "load": load}[action]
     for backend_id in backend_ids:
         path = str(Path(folder, backend_id))
-        verdict = sandbox.run(function, kind, backend_id, path, seconds=float(seconds))
+        limits = sandbox.Limits(float(seconds))
+        verdict = sandbox.run(function, kind, backend_id, path, limits=limits)
         print(json.dumps([backend_id, verdict.outcome, verdict.reason]), flush=True)
 
 

@@ -97,19 +97,12 @@ class DeadError(Exception):
         self.verdict = verdict
 
 
-def run(
-    function: Callable[..., Verdict],
-    *arguments: Any,
-    seconds: float,
-    memory: int | None = None,
-    file_size: int | None = None,
-) -> Verdict:
+def run(function: Callable[..., Verdict], *arguments: Any, limits: Limits) -> Verdict:
     """Return the verdict that the function returns in a child process.
 
     A child that dies is a ``crash`` with its signal or exit status; one that takes
-    longer than ``seconds`` is killed: a ``timeout``. The limits are those of :class:`Limits`.
+    longer than it may is killed: a ``timeout``.
     """
-    limits = Limits(seconds, memory, file_size)
     try:
         (verdict,) = answers(_once, function, *arguments, limits=limits)
     except DeadError as death:

@@ -1,12 +1,10 @@
 """Crafted artifacts, each made by a child of the sandbox that does nothing else."""
 
 from pathlib import Path
-from typing import Any
 
 from persistbench.backends import Backend
-from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import inside, sandbox
+from persistbench.trials import attempt, inside, sandbox
 from persistbench.trials.safety import _payloads
 from persistbench.trials.safety._payloads import Shape
 
@@ -26,16 +24,7 @@ def crafted(shape: Shape, backend: Backend, folder: Path) -> tuple[Path, Verdict
         folder: of the one who opens it in another process.
     """
     path = folder / f"{shape.name}{backend.extension}"
-    return path, sandbox.run(_craft, shape.name, backend, path, **vars_of(LIMITS))
-
-
-def vars_of(limits: sandbox.Limits) -> dict[str, Any]:
-    """Return the limits as :func:`persistbench.trials.sandbox.run` takes them."""
-    return {
-        "seconds": limits.seconds,
-        "memory": limits.memory,
-        "file_size": limits.file_size,
-    }
+    return path, sandbox.run(_craft, shape.name, backend, path, limits=LIMITS)
 
 
 def found(name: str) -> Shape:
@@ -51,10 +40,4 @@ def _craft(name: str, backend: Backend, path: Path) -> Verdict:
     shape.settle(Path.cwd())
     if failure := backend.import_failure():
         return Verdict(Outcome.NOT_INSTALLED, failure)
-    try:
-        shape.craft(backend, str(path))
-    except UnsupportedError as error:
-        return Verdict(Outcome.UNSUPPORTED, str(error))
-    except Exception as error:
-        return inside.of_exception(Outcome.ERROR_AT_DUMP, error)
-    return Verdict(Outcome.SAME)
+    return attempt.call(Outcome.ERROR_AT_DUMP, lambda: shape.craft(backend, str(path)))

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from persistbench.cells import Cell
 from persistbench.integrity import Reference
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import WORST, Outcome, Verdict
 from persistbench.trials import campaign, inside, sandbox
 from persistbench.trials.campaign import Record, Task, Trial
 from persistbench.trials.safety import Wanted, _artifacts
@@ -31,18 +31,6 @@ LIMITS = inside.Limits(seconds=20.0, memory=2 * 10**9, file_size=10**9)
 
 QUICK_SECONDS = 0.02
 """Where the undamaged artifact is opened within this time, a child tries several faults."""
-
-WORST = (
-    Outcome.LABELS_DIFFER,
-    Outcome.VALUES_DIFFER,
-    Outcome.STATE_DIFFERS,
-    Outcome.CRASH,
-    Outcome.TIMEOUT,
-    Outcome.ERROR_AT_USE,
-    Outcome.ERROR_AT_LOAD,
-    Outcome.SAME,
-)
-"""From what nobody notices and everybody pays for, to what does no harm."""
 
 NOTICED = (Outcome.SAME, Outcome.ERROR_AT_USE, Outcome.ERROR_AT_LOAD)
 

@@ -81,13 +81,7 @@ def _record(trial: Trial) -> Record:
         path = folder / "in" / "artifact"
         path.parent.mkdir()
         work = (trial.backend, trial.subject, str(path))
-        crafted = sandbox.run(
-            _craft,
-            *work,
-            seconds=CRAFTING.seconds,
-            memory=CRAFTING.memory,
-            file_size=CRAFTING.file_size,
-        )
+        crafted = sandbox.run(_craft, *work, limits=CRAFTING)
         if not crafted.same:
             return record(crafted, **_facts(None, Found(crafted), None))
         found, limited = (_nameless(_opened(*work, tight), folder) for tight in (None, TIGHT))
@@ -136,12 +130,10 @@ def _craft(backend_id: str, shape: str, path: str) -> Verdict:
     verdict = attempt.dump(backend, _bombs.honest(), _bombs.rows(), _honest(path))
     if not verdict.same:
         return verdict
-    try:
-        _bombs.SHAPES[shape].craft(backend, path)
-    except UnsupportedError as error:
-        return Verdict(Outcome.UNSUPPORTED, str(error))
-    except Exception as error:
-        return inside.of_exception(Outcome.ERROR_AT_DUMP, error)
+    craft = _bombs.SHAPES[shape].craft
+    verdict = attempt.call(Outcome.ERROR_AT_DUMP, lambda: craft(backend, path))
+    if not verdict.same:
+        return verdict
     if (size := Path(path).stat().st_size) > _bombs.SMALL:
         return Verdict(Outcome.UNSUPPORTED, f"{inside.size(size)} are no small artifact")
     return verdict

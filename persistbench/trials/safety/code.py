@@ -18,7 +18,7 @@ from persistbench import backends, catalogue
 from persistbench.backends import Backend
 from persistbench.integrity import METHODS
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import campaign, inside, sandbox
+from persistbench.trials import attempt, campaign, inside, sandbox
 from persistbench.trials.campaign import Record, Task, Trial
 from persistbench.trials.safety import ATTACK, Wanted, _crafting, _payloads
 from persistbench.trials.safety._payloads import MARKER, Shape, has_list
@@ -134,39 +134,21 @@ def _open(name: str, backend: Backend, path: Path) -> Iterator[Found]:
         return seen or (stage if marker.exists() else None)
 
     if backend.claims.audits:
-        verdict = _audited(backend, path)
+        # Who loads without an audit goes on, whatever it says.
+        verdict = attempt.call(Outcome.ERROR_AT_LOAD, lambda: backend.audit(str(path)))
         seen = after("audit")
         yield Found(verdict, seen)
-    loaded, found = _loaded(backend, path)
+    loaded, verdict = attempt.load(backend, str(path))
+    refused = verdict.by_design
     seen = after("load")
-    yield replace(found, marker=seen)
-    if found.verdict.same:
-        found = Found(_used(loaded))
+    yield Found(verdict, seen, refused)
+    if verdict.same:
+        verdict = attempt.call(Outcome.ERROR_AT_USE, partial(_ask, loaded))
     del loaded
-    yield replace(found, marker=after("use") or "never")
+    yield Found(verdict, after("use") or "never", refused)
 
 
-def _audited(backend: Backend, path: Path) -> Verdict:
-    try:
-        backend.audit(str(path))
-    except Exception as error:  # who loads without an audit goes on
-        return inside.of_exception(Outcome.ERROR_AT_LOAD, error)
-    return Verdict(Outcome.SAME)
-
-
-def _loaded(backend: Backend, path: Path) -> tuple[Any, Found]:
-    try:
-        return backend.load(str(path)), Found(Verdict(Outcome.SAME))
-    except Exception as error:
-        verdict = inside.of_exception(Outcome.ERROR_AT_LOAD, error)
-        return None, Found(verdict, refused=backend.refuses(error))
-
-
-def _used(loaded: Any) -> Verdict:
+def _ask(loaded: Any) -> None:
     """Ask what was loaded the first thing that it can answer."""
-    try:
-        method = next((one for one in METHODS if hasattr(loaded, one)), METHODS[0])
-        getattr(loaded, method)(_payloads.rows())
-    except Exception as error:
-        return inside.of_exception(Outcome.ERROR_AT_USE, error)
-    return Verdict(Outcome.SAME)
+    method = next((one for one in METHODS if hasattr(loaded, one)), METHODS[0])
+    getattr(loaded, method)(_payloads.rows())

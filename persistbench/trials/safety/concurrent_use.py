@@ -29,7 +29,7 @@ from persistbench.case import Case
 from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError
 from persistbench.fitted import BuildError
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import WORST, Outcome, Verdict
 from persistbench.trials import attempt, campaign, inside, sandbox
 from persistbench.trials.campaign import Record, Task, Trial
 from persistbench.trials.safety import Wanted, _artifacts, _places
@@ -239,24 +239,13 @@ def _ended(readers: list[Any], told: Any) -> Iterator[Found]:
         yield told.get()
 
 
-_WORST = (
-    Outcome.LABELS_DIFFER,
-    Outcome.VALUES_DIFFER,
-    Outcome.STATE_DIFFERS,
-    Outcome.CRASH,
-    Outcome.TIMEOUT,
-    Outcome.ERROR_AT_USE,
-    Outcome.ERROR_AT_LOAD,
-)
-
-
 def _together(verdict: Verdict, swaps: int, readers: list[Found]) -> Found:
     """Add up what readers have met; the verdict is the worst of it, unless saves failed."""
     reasons: dict[str, str] = {}
     for one in reversed(readers):
         reasons |= one.reasons
     if verdict.same:
-        worst = next((outcome for outcome in _WORST if outcome in reasons), Outcome.SAME)
+        worst = next((outcome for outcome in WORST if outcome in reasons), Outcome.SAME)
         verdict = Verdict(worst, reasons.get(worst, ""))
     return Found(
         verdict,

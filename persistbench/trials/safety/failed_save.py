@@ -24,14 +24,13 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.case import Case
-from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.trials import attempt, campaign, inside, sandbox
 from persistbench.trials.campaign import Record, Task, Trial
@@ -81,7 +80,7 @@ def make(trials: Sequence[Trial]) -> list[Record]:
         if backend.missing:
             verdict = Verdict(Outcome.NOT_INSTALLED, backend.unavailable)
         else:
-            verdict = _told(_save_earlier, backend, folder, limits=LIMITS)
+            verdict = sandbox.run(_save_earlier, backend, folder, limits=LIMITS)
         if not verdict.same:
             return [trial.record(verdict, left=None, litter=None) for trial in trials]
         return [_tried(trial, backend, folder) for trial in trials]
@@ -132,7 +131,9 @@ def _tried(trial: Trial, backend: Backend, folder: Path) -> Record:
     if trial.subject == TWO:
         function, copies = _save_together, [folder / f"copy-{turn}" for turn in range(TRIES)]
     try:
-        verdict = _told(function, backend, trial.subject, trial.place, path, copies, limits=limits)
+        verdict = sandbox.run(
+            function, backend, trial.subject, trial.place, path, copies, limits=limits
+        )
         litter = sum(one != path for one in place.iterdir())
         found = [
             _left(backend, one / path.name, folder / "answers") for one in copies if one.exists()
@@ -143,17 +144,6 @@ def _tried(trial: Trial, backend: Backend, folder: Path) -> Record:
     left, reason = min(found, key=lambda one: _WORST.index(one[0]), default=(None, ""))
     tries = {"tries": dict(Counter(one for one, _ in found))} if trial.subject == TWO else {}
     return trial.record(verdict, left=left, left_reason=reason, litter=litter, **tries)
-
-
-def _told(
-    function: Callable[..., Iterator[Verdict]], *arguments: Any, limits: sandbox.Limits
-) -> Verdict:
-    """Return the one verdict that a child gives, or that on its death."""
-    try:
-        (verdict,) = sandbox.answers(function, *arguments, limits=limits)
-    except sandbox.DeadError as death:
-        return death.verdict
-    return verdict if isinstance(verdict, Verdict) else Verdict(Outcome.CRASH, "no verdict")
 
 
 def _left(backend: Backend, path: Path, answers: Path) -> tuple[str, str]:
@@ -170,7 +160,7 @@ def _left(backend: Backend, path: Path, answers: Path) -> tuple[str, str]:
 # What follows runs in children.
 
 
-def _save_earlier(backend: Backend, folder: Path) -> Iterator[Verdict]:
+def _save_earlier(backend: Backend, folder: Path) -> Verdict:
     """Make the earlier artifact, and keep what it and both new ones should answer."""
     from persistbench.integrity import reference
 
@@ -179,12 +169,10 @@ def _save_earlier(backend: Backend, folder: Path) -> Iterator[Verdict]:
     originals = [pipeline(number) for number in range(3)]
     answers = [reference(Case(one, rows())) for one in originals]
     (folder / "answers").write_bytes(pickle.dumps(answers))
-    yield attempt.dump(backend, originals[0], rows(), str(folder / "earlier"))
+    return attempt.dump(backend, originals[0], rows(), str(folder / "earlier"))
 
 
-def _save(
-    backend: Backend, subject: str, place: str, path: Path, copies: list[Path]
-) -> Iterator[Verdict]:
+def _save(backend: Backend, subject: str, place: str, path: Path, copies: list[Path]) -> Verdict:
     """Save a new pipeline over the earlier one."""
     inside.required()
     inside.hush()
@@ -193,17 +181,14 @@ def _save(
         last = _members.holder(_members.MEMBERS[subject].make(Path.cwd()))
     if subject == KILLED:
         kill_at_limit()
-    yield _saved(backend, place, pipeline(1, last), path)
+    return _saved(backend, place, pipeline(1, last), path)
 
 
 def _saved(backend: Backend, place: str, estimator: Any, path: Path) -> Verdict:
-    try:
-        _places.save(backend, place, backend.payload(estimator, rows()), str(path))
-    except UnsupportedError as error:
-        return Verdict(Outcome.UNSUPPORTED, str(error))
-    except Exception as error:
-        return inside.of_exception(Outcome.ERROR_AT_DUMP, error)
-    return Verdict(Outcome.SAME)
+    return attempt.call(
+        Outcome.ERROR_AT_DUMP,
+        lambda: _places.save(backend, place, backend.payload(estimator, rows()), str(path)),
+    )
 
 
 def kill_at_limit() -> None:
@@ -217,7 +202,7 @@ _KILL = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda _: os.kill(os.getpid(), sign
 
 def _save_together(
     backend: Backend, subject: str, place: str, path: Path, copies: list[Path]
-) -> Iterator[Verdict]:
+) -> Verdict:
     """Let two processes save to the path at the same time, several times; copy what they leave."""
     inside.required()
     inside.hush()
@@ -246,7 +231,7 @@ def _save_together(
         copy.mkdir()
         if path.exists():
             shutil.copyfile(path, copy / path.name)
-    yield worst
+    return worst
 
 
 def _saver(backend: Backend, place: str, path: Path, number: int, start: Any, told: Any) -> None:

@@ -22,7 +22,7 @@ from persistbench import catalogue
 from persistbench.cells import Cell
 from persistbench.errors import UnsupportedError
 from persistbench.integrity import Reference
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import WORST, Outcome, Verdict
 from persistbench.trials import attempt, campaign, inside, safety, sandbox
 from persistbench.trials.campaign import Record, Task, Trial
 from persistbench.trials.safety import _artifacts
@@ -96,7 +96,7 @@ class _Make:
 
 
 def _record(trial: Trial, found: dict[str, Found]) -> Record:
-    name, worst = min(found.items(), key=lambda item: _WORST.index(item[1].verdict.outcome))
+    name, worst = min(found.items(), key=lambda item: WORST.index(item[1].verdict.outcome))
     reason = worst.verdict.reason
     named = len(found) > 1 and reason and len({one.verdict.reason for one in found.values()}) > 1
     return trial.record(
@@ -245,18 +245,3 @@ CHANGES: dict[str, Callable[[Path, Path], None]] = {
     "deleted": _deleted,
     WRITTEN: _untouched,
 }
-
-_WORST = (
-    Outcome.LABELS_DIFFER,  # nobody is told
-    Outcome.VALUES_DIFFER,
-    Outcome.STATE_DIFFERS,
-    Outcome.CRASH,
-    Outcome.TIMEOUT,
-    Outcome.ERROR_AT_USE,
-    Outcome.ERROR_AT_LOAD,
-    Outcome.SAME,
-    Outcome.UNSUPPORTED,
-    Outcome.ERROR_AT_DUMP,  # there was nothing to map
-    Outcome.ERROR_AT_BUILD,
-    Outcome.NOT_INSTALLED,
-)
