@@ -6,7 +6,7 @@ compare with the original. The artifact and the verdict stay in files for all qu
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,9 +15,8 @@ from persistbench.backends import Backend
 from persistbench.catalogue import Pipeline
 from persistbench.errors import UnsupportedError, UserError
 from persistbench.fitted import BuildError, Fitted, MissingLibraryError, fit
-from persistbench.integrity import compare
 from persistbench.outcomes import RUN, Outcome, Verdict, explain, of_exception
-from persistbench.trials import sandbox
+from persistbench.trials import attempt, sandbox
 
 LIMITS = sandbox.Limits(seconds=600.0)
 
@@ -146,16 +145,11 @@ def _examine(cell: Cell, artifact: Path) -> Verdict:
     del estimator
     if backend.claims.returns != "bytes":
         payload = None
-    try:
-        loaded = backend.load(str(artifact), mmap_mode="r" if cell.mapped else None)
-    except Exception as error:
-        verdict = of_exception(Outcome.ERROR_AT_LOAD, error)
-        return replace(verdict, by_design=backend.refuses(error))
+    loaded, verdict = attempt.load(backend, str(artifact), "r" if cell.mapped else None)
+    if not verdict.same:
+        return verdict
     if backend.claims.returns == "bytes":
         if bytes(loaded) == (artifact.read_bytes() if cell.mapped else payload):
             return Verdict(Outcome.SAME)
         return Verdict(Outcome.VALUES_DIFFER, "the bytes read are not those written")
-    try:
-        return compare(original, loaded, backend.claims)
-    except Exception as error:
-        return of_exception(Outcome.ERROR_AT_USE, error)
+    return attempt.use(backend, loaded, original)

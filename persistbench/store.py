@@ -103,7 +103,15 @@ def digest(*parts: str | bytes) -> str:
 
 
 # What decides which files are kept and what is in them.
-_CORE = ("case.py", "cells.py", "fitted.py", "integrity.py", "outcomes.py", "backends/_base.py")
+_CORE = (
+    "case.py",
+    "cells.py",
+    "fitted.py",
+    "integrity.py",
+    "outcomes.py",
+    "backends/_base.py",
+    "trials/attempt.py",
+)
 
 
 @cache

@@ -16,7 +16,8 @@ from typing import Any
 
 from persistbench import backends, catalogue
 from persistbench.backends import Backend
-from persistbench.integrity import compare, scores
+from persistbench.cells import Cell
+from persistbench.integrity import scores
 from persistbench.outcomes import Outcome, explain
 from persistbench.state import differences, state
 from persistbench.steps import weigh
@@ -94,10 +95,9 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     checks = _checks(backend, loaded, about)
     checks["deterministic"] = ""  # whoever saved knows better
     checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
-    try:
-        verdict = compare(reference, loaded, backend.claims)
-    except Exception as error:
-        return found | {"outcome": Outcome.ERROR_AT_USE, "reason": explain(error)}
+    verdict = attempt.use(backend, loaded, reference)
+    if verdict.outcome is Outcome.ERROR_AT_USE:
+        return found | {"outcome": verdict.outcome, "reason": verdict.reason}
     checks = {"predictions": verdict.reason} | checks
     outcome, reason = verdict.outcome, verdict.reason
     if verdict.same and checks["attributes"] and not checks["attributes"].startswith("n/a"):
@@ -196,7 +196,7 @@ def _dumped_again(backend: Backend, loaded: Any, path: Path) -> str:
 
 
 def _bound(backend_id: str, pipeline: str) -> Backend:
-    return backends.get(backend_id).trusting(catalogue.get(pipeline).trusted)
+    return Cell(catalogue.get(pipeline), backends.get(backend_id)).backend
 
 
 if __name__ == "__main__":
