@@ -119,9 +119,11 @@ def test_slow_down_that_is_not_there_is_not_found() -> None:
 
 def test_short_calls_plant_nothing() -> None:
     """Only cells of over 1 ms must show a planted slow-down."""
-    cells = [("load", "p", "joblib")]
-    measured = {Task(*cells[0], by): rows(1.0, wall=1e-4) for by in PLANTED}
-    assert all(part.cells == 0 for part in calibrate._judged(cells, measured, (), 1.0).planted)
+    long, short = ("load", "long", "joblib"), ("load", "short", "joblib")
+    tasks = calibrate.planned({long: 2e-3, short: 1e-4})
+    assert tasks == [*(Task(*long, by) for by in PLANTED), Task(*short)]
+    found = calibrate._judged([long, short], {task: rows(1.0) for task in tasks}, (), 1.0)
+    assert (found.cells, [part.cells for part in found.planted]) == (2, [1, 1])
 
 
 def test_slowed_call_is_slower() -> None:

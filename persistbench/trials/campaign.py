@@ -175,9 +175,7 @@ def _known(path: Path, warn: Callable[[str], None]) -> dict[str, Record]:
         for sentence in broken:
             warn(f"{sentence} Its trial is made again.")
         if broken:
-            with store.replacing(path) as temporary:
-                temporary.write_bytes(_lines(found))
-                temporary.chmod(0o644)
+            store.publish(path, _lines(found))
     return {record["key"]: record for record in found if "key" in record}
 
 
