@@ -110,7 +110,9 @@ class Grid:
     cell = None
     loaded = used = None
     started = None
-    forwards = False
+    row = 0
+    later = ()
+    timed = None
     twins = ()
 
     def setup(self, pipeline, backend):
@@ -119,11 +121,10 @@ class Grid:
             self.examine(pipeline, backend)
         # The references are called in turn with what is timed: what the machine does to
         # both cancels in their ratio.
-        # A call is quicker after one of its own kind, so their order turns round every time:
-        # each is as often called after each other.
-        self.forwards = not self.forwards
-        step = 1 if self.forwards else -1
-        self.turns = [twin.turn() for twin in self.twins[::step]][::step]
+        order = pairs.order(self.row, len(self.twins) + 1)
+        own = order.index(len(self.twins))
+        self.turns, self.later = {}, order[own + 1 :]
+        self.call_twins(order[:own])
         self.before()
 
     def examine(self, pipeline, backend):
@@ -187,12 +188,17 @@ class Grid:
     def turn(self):
         """Make one call and return its wall time in seconds."""
         self.before()
-        gc.enable()
-        start = time.perf_counter()
+        self.timer()
         self.call()
-        wall = time.perf_counter() - start
+        self.timer()
+        (wall, _), self.timed = self.timed, None
         self.reset()
         return wall
+
+    def call_twins(self, order):
+        """Call these references, and keep their wall times in seconds."""
+        for index in order:
+            self.turns[index] = self.twins[index].turn()
 
     def before(self):
         """Do what belongs right before a call, outside the clock."""
@@ -212,8 +218,7 @@ class Grid:
             self.started = time.perf_counter()
             return self.started
         ended = time.perf_counter()
-        cpu = time.process_time() - self.started_cpu
-        self.recorder.add(ended - self.started, cpu, self.turns)
+        self.timed = ended - self.started, time.process_time() - self.started_cpu
         self.started = None
         return ended
 
@@ -223,6 +228,12 @@ class Grid:
         error = sys.exc_info()[1]
         if error is not None and self.cell is not None:
             records.keep(self.cell, of_exception(self.stage, error), self.question)
+        if self.timed is not None:
+            self.call_twins(self.later)
+            walls = [self.turns[index] for index in range(len(self.twins))]
+            self.recorder.add(*self.timed, walls)
+            self.timed = None
+            self.row += 1
 
     def admit(self, cell, verdict):
         """Refuse a cell without a right answer: wrong answer, no number."""
@@ -251,3 +262,9 @@ class Grid:
     def method(self):
         """The name of the question's method."""
         return next(name for name in dir(type(self)) if name.startswith(("time_", "track_")))
+
+
+class InTurn(Grid):
+    """Base of the questions whose call is made in turn with references."""
+
+    version = "3"  # what is said of Grid's

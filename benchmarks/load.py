@@ -1,10 +1,10 @@
 """How long does loading take, with the file in the page cache?"""
 
-from benchmarks._grid import Grid, in_turn
+from benchmarks._grid import InTurn, in_turn
 from persistbench import pairs
 
 
-class Load(Grid):
+class Load(InTurn):
     rounds = pairs.PROCESSES
     ranks = True
     keeps_heap = True

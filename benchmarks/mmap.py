@@ -13,7 +13,7 @@ Use is ``predict`` of the held-out rows, or ``transform`` where nothing is predi
 
 from operator import methodcaller
 
-from benchmarks._grid import MAPPING, PIPELINES, Grid
+from benchmarks._grid import MAPPING, PIPELINES, Grid, InTurn
 from benchmarks.load import Load as _Load
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome
@@ -52,7 +52,7 @@ class LoadSteady(_SteadyUse):
         self.used = self.use(self.steady)
 
 
-class Map(Grid):
+class Map(InTurn):
     mapped = True
 
     def references(self, cell):
@@ -62,7 +62,7 @@ class Map(Grid):
         self.loaded = self.backend.load(self.path, "r")
 
 
-class MapFirst(_Use):
+class MapFirst(InTurn, _Use):
     mapped = True
 
     def references(self, cell):
@@ -73,7 +73,7 @@ class MapFirst(_Use):
         self.used = self.use(self.loaded)
 
 
-class MapSteady(_SteadyUse):
+class MapSteady(InTurn, _SteadyUse):
     mapped = True
 
     def references(self, cell):

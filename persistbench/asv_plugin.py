@@ -43,12 +43,6 @@ _TABLES = (
 """The attributes of asv's Results that have an entry for each benchmark."""
 
 
-def _question(benchmark: Any) -> str:
-    """Return the name of a benchmark's question."""
-    name: str = benchmark["name"]
-    return name.split(".")[-1].split("_", 1)[1]
-
-
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Put Ctrl-C off until the block is done."""
@@ -116,7 +110,7 @@ class SafeResults(Results):
 
     def _sat_out(self, benchmark: Any, result: Any) -> set[int]:
         """Return the cells that were too slow for another round."""
-        question = _question(benchmark)
+        question = pairs.question(benchmark["name"])
         slow = pairs.slow(Path(self._rows))
         cells = itertools.product(*benchmark["params"])
         return {
@@ -185,7 +179,7 @@ class SafeResults(Results):
     def _record_silent(self, benchmark: Any, failed: set[int], errcode: int) -> None:
         """Write the record of cells whose process died without a word, or hung."""
         path = Path(os.environ[DESTINATION])
-        question = _question(benchmark)
+        question = pairs.question(benchmark["name"])
         explained = set()
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
             with suppress(ValueError):

@@ -48,6 +48,8 @@ LONGEST = pairs.MIDDLE
 SHORTEST = 1e-3
 """Seconds; a shorter call has no slow-down planted: nobody is promised that it would be found."""
 
+_SAME = 1
+
 COMPARED, PYPERF_PROCESSES = 5, 4
 """So many cells, from the quickest to the slowest, pyperf measures too; in so many processes."""
 
@@ -129,7 +131,7 @@ def ready(task: Task) -> Any:
     benchmark.references = lambda cell: (
         (backends.FLOOR, question, backends.FLOOR),
         ("same", question, task.backend),
-    )
+    )  # the second is at _SAME
     benchmark.setup(task.pipeline, task.backend)
     if task.slower:
         benchmark.call = _slowed(benchmark.call, task.slower)
@@ -138,15 +140,16 @@ def ready(task: Task) -> Any:
 
 def row(benchmark: Any, task: Task) -> tuple[float, float]:
     """Make the calls in turn as asv does, and return one row."""
-    benchmark.teardown(task.pipeline, task.backend)
     benchmark.setup(task.pipeline, task.backend)
     start = benchmark.timer()
     benchmark.call()
-    return benchmark.timer() - start, benchmark.turns[-1]
+    wall = benchmark.timer() - start
+    benchmark.teardown(task.pipeline, task.backend)
+    return wall, benchmark.turns[_SAME]
 
 
 def turns(task: Task, seconds: float = pairs.SECONDS, known: bool = True) -> Rows:
-    """Return the rows of this process; the first one is the warm-up.
+    """Return the rows of this process, as asv makes them; the first one does not count.
 
     Args:
         task: what is measured.
@@ -154,10 +157,15 @@ def turns(task: Task, seconds: float = pairs.SECONDS, known: bool = True) -> Row
         known: the pace of the call is known, as in every process of the suite but the first.
     """
     benchmark = ready(task)
-    rows: Rows = []
-    end = time.perf_counter() + seconds
+    start = time.perf_counter()
+    rows = [row(benchmark, task)]
+    while time.perf_counter() < start + benchmark.warmup_time:
+        rows.append(row(benchmark, task))
+    warm, end = len(rows), time.perf_counter() + seconds
     least = pairs.LEAST if known else 1
-    while len(rows) <= least or (len(rows) <= pairs.CALLS and time.perf_counter() < end):
+    while len(rows) < warm + least or (
+        len(rows) < warm + pairs.CALLS and time.perf_counter() < end
+    ):
         rows.append(row(benchmark, task))
     return rows
 

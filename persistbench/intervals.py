@@ -125,9 +125,9 @@ def typical(pairs: Sequence[float]) -> float:
 
     It is the estimator of Hodges and Lehmann (1963, Annals of Mathematical Statistics 34:598),
     the median of the means of all pairs of ratios: nearly as steady as a mean where nothing
-    disturbs, and a burst of other work does not move it. The order of the references turns
-    round from one call to the next; half of the ratios are shifted one way by it and half the
-    other, which cancels here.
+    disturbs, and a burst of other work does not move it. The order of the calls changes from
+    one row to the next; half of the ratios are shifted one way by it and half the other, which
+    cancels here.
     """
     logs = [math.log(ratio) for ratio in pairs]
     return median(

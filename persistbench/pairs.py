@@ -2,7 +2,7 @@
 
 A shared machine drifts: the same call takes 20 % more a minute later. What both of two
 calls in turn pay cancels in their ratio. Every timed call leaves a row: its wall time, its
-CPU time, and the wall times of the references called just before it. The process writes
+CPU time, and the wall times of the references called just before and after it. The process writes
 rows to a folder of the run; asv's plugin gathers them beside asv's results, in
 ``results/<machine>/<commit>-<environment>.pairs.jsonl``: a line for each cell and question.
 
@@ -96,6 +96,28 @@ class Pairs:
         for index, name in enumerate(references, start=2):
             found = [_short(row[0] / row[index]) for row in kept]
             self.ratios.setdefault(name, []).append(found)
+
+
+def question(name: str) -> str:
+    """Return the question of asv's name of a benchmark, such as ``load.Load.time_load``."""
+    return name.rpartition(".")[2].partition("_")[2]
+
+
+def order(row: int, count: int) -> list[int]:
+    """Return the order in which calls are made, as indices.
+
+    A call is quicker after one of its own kind, and slower if it is the first of a row, because the
+    harness has worked before it. So in the course of twice as many rows as there are
+    calls, each is as often at each place; and of three, each is as often called after each other.
+
+    Args:
+        row: counted from 0.
+        count: of calls.
+    """
+    forwards = list(range(count))
+    turned, start = divmod(row, count)
+    ring = forwards[::-1] if turned % 2 else forwards
+    return ring[start:] + ring[:start]
 
 
 def repeat(key: Key) -> tuple[int, int, float]:

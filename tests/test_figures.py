@@ -83,6 +83,15 @@ def test_older_version_of_a_benchmark_is_said(results: Path) -> None:
     assert "another version" in table.warnings[0]
 
 
+def test_older_version_is_not_said_where_newer_figures_are(results: Path) -> None:
+    """Whoever has measured again is not told to measure again."""
+    measured(results, [1.0, 2.0, 3.0, 4.0], version="0")
+    measured(results, [1.0, 2.0, 3.0, 4.0], commit="d" * 40)
+    table = collect(results)
+    assert len(table.figures) == 4
+    assert not table.warnings
+
+
 def test_interval_of_a_time_is_not_negative(results: Path) -> None:
     """No call takes less than nothing, whatever an interval of few samples says."""
     measured(results, [1e-3, 1.0, 2.0, 3.0])

@@ -1,5 +1,7 @@
 """Calls in turn are gathered from processes, kept beside asv's results, and never half written."""
 
+import itertools
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,18 @@ def test_calls_of_middle_length_are_made_often_enough(rows: Path) -> None:
     assert pairs.repeat(KEY) == (10, 30, pairs.SECONDS)
     Recorder(("dump", *KEY[1:]), []).add(0.5, 0.5, [])
     assert pairs.repeat(("dump", *KEY[1:]))[0] == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_every_call_is_as_often_at_every_place(count: int) -> None:
+    """What the place in a row costs is paid by all that are called in turn."""
+    rows = [pairs.order(row, count) for row in range(2 * count)]
+    assert all(sorted(row) == list(range(count)) for row in rows)
+    assert all(sorted(places) == sorted([*range(count)] * 2) for places in zip(*rows, strict=True))
+
+
+def test_of_three_each_follows_each_other_as_often() -> None:
+    """And none follows itself: a call is quicker after one of its own kind."""
+    calls = [call for row in range(7) for call in pairs.order(row, 3)][:19]
+    followed = Counter(itertools.pairwise(calls))
+    assert followed == {(one, other): 3 for one in range(3) for other in range(3) if one != other}

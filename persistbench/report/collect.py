@@ -46,8 +46,9 @@ def collect(results: Path) -> Table:
     warnings: list[str] = []
     newest: dict[tuple[str, ...], _Cell] = {}
     sources: dict[tuple[str, str], list[Source]] = defaultdict(list)
+    outdated: dict[tuple[str, ...], str] = {}
     for folder, name, machine in sorted(iter_results_paths(str(results))):
-        source, cells = _read(Path(folder, name), machine, benchmarks, warnings)
+        source, cells = _read(Path(folder, name), machine, benchmarks, warnings, outdated)
         if source is not None and source.times:
             sources[source.result.params["machine"], source.result._env_name].append(source)
         for cell in cells:
@@ -55,6 +56,8 @@ def collect(results: Path) -> Table:
             # A cell that a later, narrower run left out keeps what it had.
             if old is None or old.figure.status == "not run" or cell.newer_than(old):
                 newest[cell.figure.cell] = cell
+    there = {cell[:3] for cell, found in newest.items() if found.figure.status != "not run"}
+    warnings += [text for cell, text in sorted(outdated.items()) if cell not in there]
     machines = {place[0] for place in newest}
     known = {name: calibration.read(results / name) for name in sorted(machines)}
     calibrations = {name: found for name, found in known.items() if found}
@@ -69,9 +72,17 @@ def collect(results: Path) -> Table:
 
 
 def _read(
-    path: Path, machine: str, benchmarks: dict[str, Any], warnings: list[str]
+    path: Path,
+    machine: str,
+    benchmarks: dict[str, Any],
+    warnings: list[str],
+    outdated: dict[tuple[str, ...], str],
 ) -> tuple[Source | None, list[_Cell]]:
-    """Return a result file and its cells; what is left out goes to the warnings."""
+    """Return a result file and its cells.
+
+    What is left out goes to the warnings; what another version has measured to the outdated, by
+    machine, environment and question, because newer figures may be there.
+    """
     from asv.results import Results
 
     try:
@@ -92,7 +103,7 @@ def _read(
             continue
         version = benchmarks[key].get("version")
         if result.benchmark_version.get(key) != version:
-            warnings.append(
+            outdated[machine, result._env_name, pairs.question(key)] = (
                 f"{path}: {key} was measured by another version of the benchmark "
                 "and is left out; `make bench` measures it again."
             )
@@ -190,7 +201,7 @@ def _figures(
 ) -> Iterable[tuple[Figure, list[float]]]:
     """Yield the rows of one benchmark, each with its samples."""
     grid = result.get_result_params(key)
-    question = key.split(".")[-1].split("_", 1)[1]
+    question = pairs.question(key)
     values = result.get_result_value(key, grid)
     stats = result.get_result_stats(key, grid)
     samples = result.get_result_samples(key, grid)
