@@ -5,6 +5,7 @@ from persistbench import pairs
 
 
 class Load(InTurn):
+    version = "4"
     rounds = pairs.PROCESSES
     ranks = True
     keeps_heap = True

@@ -40,6 +40,7 @@ class _SteadyUse(_Use):
 
 
 class LoadFirst(_Use):
+    version = "3"
     rounds = 1
 
     def time_load_first_predict(self, pipeline, backend):
@@ -53,6 +54,7 @@ class LoadSteady(_SteadyUse):
 
 
 class Map(InTurn):
+    version = "4"
     mapped = True
 
     def references(self, cell):
@@ -63,6 +65,7 @@ class Map(InTurn):
 
 
 class MapFirst(InTurn, _Use):
+    version = "4"
     mapped = True
 
     def references(self, cell):
