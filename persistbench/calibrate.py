@@ -48,8 +48,6 @@ LONGEST = pairs.MIDDLE
 SHORTEST = 1e-3
 """Seconds; a shorter call has no slow-down planted: nobody is promised that it would be found."""
 
-_SAME = 1
-
 COMPARED, PYPERF_PROCESSES = 5, 4
 """So many cells, from the quickest to the slowest, pyperf measures too; in so many processes."""
 
@@ -131,7 +129,7 @@ def ready(task: Task) -> Any:
     benchmark.references = lambda cell: (
         (backends.FLOOR, question, backends.FLOOR),
         ("same", question, task.backend),
-    )  # the second is at _SAME
+    )
     benchmark.setup(task.pipeline, task.backend)
     if task.slower:
         benchmark.call = _slowed(benchmark.call, task.slower)
@@ -145,7 +143,7 @@ def row(benchmark: Any, task: Task) -> tuple[float, float]:
     benchmark.call()
     wall = benchmark.timer() - start
     benchmark.teardown(task.pipeline, task.backend)
-    return wall, benchmark.turns[_SAME]
+    return wall, benchmark.turns[len(benchmark.twins) - 1]  # the last twin is the same backend
 
 
 def turns(task: Task, seconds: float = pairs.SECONDS, known: bool = True) -> Rows:
