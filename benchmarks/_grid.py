@@ -109,9 +109,9 @@ class Grid:
     param_names = ("pipeline", "backend")
     # With a version given, asv hashes nothing: raise it whenever what is timed changes, in a
     # question's own method or elsewhere (this file, backends/_base.py).
-    version = "2"
+    version = "5"
     timeout = 1800
-    # Two processes; in each one warm-up call at least, then up to 30 calls in 0.2 s, the
+    # Two processes; in each one warm-up call at least, then up to 30 calls in 0.15 s, the
     # references included. A call slower than that is not warmed up: its first call is its
     # only sample.
     rounds = 2
@@ -121,6 +121,7 @@ class Grid:
 
     ranks = False  # what rankings are made of is called more often where that is needed
     keeps_heap = False  # see _keep_heap: for questions about one dump or load
+    warming = 3  # so often each reference is called before anything counts
     mapped = False
     stage = Outcome.ERROR_AT_LOAD  # what it is called if the timed call itself fails
 
@@ -160,7 +161,7 @@ class Grid:
             self.take(cell)
             for twin, other in twins:
                 twin.take(other)
-                twin.turn()  # memory is touched before anything counts
+                twin.warm_up()
         except UnsupportedError as error:
             refusal = Verdict(Outcome.UNSUPPORTED, str(error))
             records.keep(cell, refusal, self.question)
@@ -211,6 +212,11 @@ class Grid:
         (wall, _), self.timed = self.timed, None
         self.reset()
         return wall
+
+    def warm_up(self):
+        """Touch memory: the first call of a process can take half as long again as the third."""
+        for _ in range(self.warming):
+            self.turn()
 
     def call_twins(self, order):
         """Call these references, and keep their wall times in seconds."""
@@ -278,9 +284,3 @@ class Grid:
     def method(self):
         """The name of the question's method."""
         return next(name for name in dir(type(self)) if name.startswith(("time_", "track_")))
-
-
-class InTurn(Grid):
-    """Base of the questions whose call is made in turn with references."""
-
-    version = "3"  # what is said of Grid's

@@ -5,13 +5,14 @@ checked that no page is left. What lies below this system, such as the host's ca
 virtual machine, is not emptied.
 """
 
-from benchmarks._grid import InTurn, in_turn
+from benchmarks._grid import Grid, in_turn
 from persistbench import page_cache
 
 
-class LoadCold(InTurn):
+class LoadCold(Grid):
     repeat = (1, 10, 0.2)
     keeps_heap = True
+    warming = 1  # each call writes its file first
 
     def references(self, cell):
         return in_turn(LoadCold)

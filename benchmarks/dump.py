@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from benchmarks._grid import Grid, InTurn, in_turn
+from benchmarks._grid import Grid, in_turn
 from persistbench import pairs
 from persistbench.outcomes import Outcome
 
@@ -27,7 +27,7 @@ class _Dumping(Grid):
         Path("artifact").unlink(missing_ok=True)
 
 
-class Dump(InTurn, _Dumping):
+class Dump(_Dumping):
     rounds = pairs.PROCESSES
     ranks = True
     keeps_heap = True

@@ -1,11 +1,10 @@
 """How long does loading take, with the file in the page cache?"""
 
-from benchmarks._grid import InTurn, in_turn
+from benchmarks._grid import Grid, in_turn
 from persistbench import pairs
 
 
-class Load(InTurn):
-    version = "4"
+class Load(Grid):
     rounds = pairs.PROCESSES
     ranks = True
     keeps_heap = True

@@ -13,7 +13,7 @@ Use is ``predict`` of the held-out rows, or ``transform`` where nothing is predi
 
 from operator import methodcaller
 
-from benchmarks._grid import MAPPING, PIPELINES, Grid, InTurn
+from benchmarks._grid import MAPPING, PIPELINES, Grid
 from benchmarks.load import Load as _Load
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome
@@ -40,7 +40,6 @@ class _SteadyUse(_Use):
 
 
 class LoadFirst(_Use):
-    version = "3"
     rounds = 1
 
     def time_load_first_predict(self, pipeline, backend):
@@ -53,8 +52,7 @@ class LoadSteady(_SteadyUse):
         self.used = self.use(self.steady)
 
 
-class Map(InTurn):
-    version = "4"
+class Map(Grid):
     mapped = True
 
     def references(self, cell):
@@ -64,8 +62,7 @@ class Map(InTurn):
         self.loaded = self.backend.load(self.path, "r")
 
 
-class MapFirst(InTurn, _Use):
-    version = "4"
+class MapFirst(_Use):
     mapped = True
 
     def references(self, cell):
@@ -76,7 +73,7 @@ class MapFirst(InTurn, _Use):
         self.used = self.use(self.loaded)
 
 
-class MapSteady(InTurn, _SteadyUse):
+class MapSteady(_SteadyUse):
     mapped = True
 
     def references(self, cell):

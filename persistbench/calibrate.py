@@ -42,7 +42,7 @@ BACKENDS = (backends.REFERENCE, "joblib")
 QUESTIONS = ("load", "dump")
 PLANTED = (0.0, *REQUIRED)
 
-LONGEST = pairs.MIDDLE
+LONGEST = pairs.QUICK.seconds
 """Cells whose call takes longer are left out: a process makes too few pairs of them."""
 
 SHORTEST = 1e-3
@@ -160,7 +160,7 @@ def turns(task: Task, seconds: float = pairs.SECONDS, known: bool = True) -> Row
     while time.perf_counter() < start + benchmark.warmup_time:
         rows.append(row(benchmark, task))
     warm, end = len(rows), time.perf_counter() + seconds
-    least = pairs.LEAST if known else 1
+    least = pairs.QUICK.calls if known else 1
     while len(rows) < warm + least or (
         len(rows) < warm + pairs.CALLS and time.perf_counter() < end
     ):

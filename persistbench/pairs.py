@@ -11,29 +11,44 @@ Only the standard library is imported here: the plugin runs wherever asv is inst
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FOLDER = "PERSISTBENCH_PAIRS"
 """Environment variable: the folder of this run; unset if asv was told not to save."""
 
 PROCESSES = 5
-"""In so many processes the calls in turn of a cell are made."""
+"""In so many processes the calls in turn of a cell are made, unless they are slow."""
 
-CALLS, SECONDS = 30, 0.2
+CALLS, SECONDS = 30, 0.15
 """So many calls a process makes, or as many as fit into these seconds with those in turn."""
 
-LEAST, MIDDLE = 10, 0.06
-"""Calls are made at least so often if they take fewer seconds than this: in what SECONDS leaves
-them they would be too few to say what is typical of a process."""
 
-SLOW = ((1.0, 1), (0.3, 2))
-"""Seconds, processes: a call that takes longer is made in so few processes, and then sits out the
-later rounds of a run. The minutes are worth more elsewhere: it is slower than others by far."""
+class Pace(NamedTuple):
+    """How often a call is made that takes less than ``seconds``, and more than the pace before.
+
+    Attributes:
+        seconds: of one call.
+        processes: in so many it is made; then it sits out the later rounds of a run.
+        calls: so many at least a process makes after its first, once the pace is known.
+    """
+
+    seconds: float
+    processes: int
+    calls: int
+
+
+QUICK = Pace(0.06, PROCESSES, 10)
+"""In what SECONDS leaves these, calls would be too few to say what is typical of a process."""
+
+PACES = (QUICK, Pace(0.3, 3, 3), Pace(1.0, 2, 1), Pace(math.inf, 1, 1))
+"""The minutes are worth more elsewhere than in slow calls: they are slower than others by far.
+Three calls are once at each place of a row with two references."""
 
 _NOTED = 0.005
 """Seconds: shorter calls leave no note of their pace, because they need none."""
@@ -123,27 +138,30 @@ def order(row: int, count: int) -> list[int]:
 def repeat(key: Key) -> tuple[int, int, float]:
     """Return how often, how often at most and for how many seconds a process calls (for asv)."""
     known = _paces(_note(key)) if os.environ.get(FOLDER) else []
-    return (LEAST if known and min(known) < MIDDLE else 1), CALLS, SECONDS
+    return (_pace(known).calls if known else 1), CALLS, SECONDS
 
 
 def sits_out(key: Key) -> bool:
-    """Return whether earlier rounds of this run have found a cell to be slow."""
-    return bool(os.environ.get(FOLDER)) and _is_slow(_paces(_note(key)))
+    """Return whether a cell is slow and earlier rounds of this run have called it often enough."""
+    return bool(os.environ.get(FOLDER)) and _is_done(_paces(_note(key)))
 
 
 def slow(folder: Path) -> set[Key]:
-    """Return what was found to be slow in this run."""
+    """Return what is called no more in this run."""
     found = set()
     for path in folder.glob("*.pace"):
-        if _is_slow(_paces(path)):
+        if _is_done(_paces(path)):
             found.add(tuple(json.loads(path.read_text().splitlines()[0])[0]))
     return found
 
 
-def _is_slow(paces: list[float]) -> bool:
-    return any(
-        len(paces) >= processes and min(paces) > seconds for seconds, processes in SLOW if paces
-    )
+def _is_done(paces: list[float]) -> bool:
+    return bool(paces) and len(paces) >= _pace(paces).processes
+
+
+def _pace(paces: list[float]) -> Pace:
+    """Return the pace of a call, from the seconds of the first one of each process."""
+    return next(pace for pace in PACES if min(paces) < pace.seconds)
 
 
 def _paces(path: Path) -> list[float]:

@@ -100,26 +100,24 @@ def test_processes_of_one_version_are_added_up() -> None:
 
 
 def test_slow_cell_sits_out(rows: Path) -> None:
-    """Once a call has taken over 5 s, later rounds of the same run know it."""
+    """The slower a call, the sooner later rounds of the same run leave it out."""
+    for processes, seconds in ((3, 0.1), (2, 0.5), (1, 3.0)):
+        key = ("load", str(seconds), "backend")
+        for _ in range(processes):
+            assert not pairs.sits_out(key)
+            Recorder(key, []).add(seconds, seconds, [])
+        assert pairs.sits_out(key)
+        assert key in pairs.slow(rows)
     assert not pairs.sits_out(KEY)
-    Recorder(KEY, []).add(1.0, 1.0, [])
-    assert not pairs.sits_out(KEY)
-    Recorder(KEY, []).add(1.0, 1.0, [])
-    assert pairs.sits_out(KEY)  # over 0.5 s in two processes
-    other = ("load", "other", "backend")
-    Recorder(other, []).add(3.0, 1.0, [])
-    assert pairs.sits_out(other)  # over 2 s in one
-    assert not pairs.sits_out(("dump", *KEY[1:]))
-    assert pairs.slow(rows) == {KEY, other}
 
 
 def test_calls_of_middle_length_are_made_often_enough(rows: Path) -> None:
-    """Once the pace of a call is known, a process makes at least ten of those under 60 ms."""
-    assert pairs.repeat(KEY)[0] == 1
-    Recorder(KEY, []).add(0.05, 0.05, [])
-    assert pairs.repeat(KEY) == (10, 30, pairs.SECONDS)
-    Recorder(("dump", *KEY[1:]), []).add(0.5, 0.5, [])
-    assert pairs.repeat(("dump", *KEY[1:]))[0] == 1
+    """Once its pace is known, a call under 60 ms is made ten times at least, the next three."""
+    for calls, seconds in ((10, 0.05), (3, 0.1), (1, 0.5)):
+        key = ("load", str(seconds), "backend")
+        assert pairs.repeat(key)[0] == 1
+        Recorder(key, []).add(seconds, seconds, [])
+        assert pairs.repeat(key) == (calls, 30, pairs.SECONDS)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
