@@ -26,6 +26,10 @@ FEW = 10
 GROUPS = (0.0, 3.0, 9.0, math.inf)
 """Borders of the groups of cells, in pairs of a process."""
 
+DEARER = 1.1
+"""By so much the variance of what is typical of a few normal values exceeds that of their mean, at
+most (simulated: 1.02 of three, 1.09 of four, 1.08 of five; 1.05 of many, Hodges and Lehmann)."""
+
 USUAL_SD, USUAL_FREEDOM = 0.05, 4.0
 """What is taken for usual then: processes whose ratios differ by 5 %."""
 
@@ -115,24 +119,18 @@ def estimate(
                 else (prior.freedom * prior.variance + spread) / total
             )
             pairs = sum(map(len, cells[key]))
-            variance *= wider**2
-            found[key] = LogRatio(fmean(values), variance / len(values), total, pairs)
+            variance *= DEARER * wider**2
+            found[key] = LogRatio(_middle(values), variance / len(values), total, pairs)
     return found
 
 
 def typical(pairs: Sequence[float]) -> float:
     """Return the logarithm of what is typical of the ratios of one process.
 
-    It is the estimator of Hodges and Lehmann (1963, Annals of Mathematical Statistics 34:598),
-    the median of the means of all pairs of ratios: nearly as steady as a mean where nothing
-    disturbs, and a burst of other work does not move it. The order of the calls changes from
-    one row to the next; half of the ratios are shifted one way by it and half the other, which
-    cancels here.
+    The order of the calls changes from one row to the next; half of the ratios are shifted one
+    way by it and half the other, which cancels here.
     """
-    logs = [math.log(ratio) for ratio in pairs]
-    return median(
-        (one + other) / 2 for one, other in itertools.combinations_with_replacement(logs, 2)
-    )
+    return _middle([math.log(ratio) for ratio in pairs])
 
 
 def usual(cells: Sequence[Sequence[float]], at_least: float = 0.0) -> Usual:
@@ -183,6 +181,17 @@ def _inverse_trigamma(value: float) -> float:
     from scipy.special import polygamma
 
     return float(brentq(lambda x: float(polygamma(1, x)) - value, 1e-4, 1e8))
+
+
+def _middle(values: Sequence[float]) -> float:
+    """Return the estimator of Hodges and Lehmann (1963, Annals of Mathematical Statistics 34:598).
+
+    It is the median of the means of all pairs: nearly as steady as a mean where nothing disturbs,
+    and neither a burst of other work nor one process of five that is slow throughout moves it far.
+    """
+    return median(
+        (one + other) / 2 for one, other in itertools.combinations_with_replacement(values, 2)
+    )
 
 
 def _variance(values: Sequence[float]) -> float:

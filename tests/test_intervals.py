@@ -53,6 +53,16 @@ def test_single_process_has_an_interval() -> None:
     assert low < 2.0 < high
 
 
+def test_one_odd_process_of_five_does_not_decide() -> None:
+    """A process that is three times as slow throughout moves the ratio by less than 2 %."""
+    cells = simulated(1.0, 0.01, 100, 5)
+    before = intervals.estimate(cells)[0].interval()[0]
+    cells[0][0] = [3.0] * 5
+    value, low, high = intervals.estimate(cells)[0].interval()
+    assert value == pytest.approx(before, rel=0.02)
+    assert high / low > 2  # and what has been seen of its spread is not hidden
+
+
 def test_calibrated_noise_widens() -> None:
     """What a calibration has found is the least that is taken for usual."""
     cells = simulated(1.0, 0.01, 100, 3)
