@@ -284,12 +284,17 @@ def _judged(
         sum(different[cell, 0.0] for cell in cells),
         planted,
         noise,
-        needed([estimates[cell, 0.0].variance * pairs.PROCESSES for cell in large], planted),
+        needed([_between(estimates[cell, 0.0]) for cell in large], planted),
         agreements,
         round(seconds, 1),
         records.versions(records.LIBRARIES),
         _wider([estimates[cell, 0.0] for cell in cells]),
     )
+
+
+def _between(found: intervals.LogRatio) -> float:
+    """Return the variance between the processes of a cell."""
+    return (found.variance - intervals.of_ratio(0.0, 1)) * pairs.PROCESSES
 
 
 def _wider(same: list[intervals.LogRatio]) -> float:

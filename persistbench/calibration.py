@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from persistbench import pairs
-from persistbench.intervals import LEVEL
+from persistbench import intervals, pairs
 
 ALLOWED_ALARMS = 0.01
 REQUIRED = {0.05: 0.80, 0.10: 0.95}
@@ -164,8 +163,8 @@ _MOST_LARGER = 1000.0
 def _power(variances: Sequence[float], slower: float, processes: float) -> float:
     """Return in what share of the cells so many processes find a slow-down."""
     normal = statistics.NormalDist()
-    reach = normal.inv_cdf((1 + LEVEL) / 2)
-    errors = (math.sqrt(variance / processes) for variance in variances)
+    reach = normal.inv_cdf((1 + intervals.LEVEL) / 2)
+    errors = (math.sqrt(intervals.of_ratio(variance, processes)) for variance in variances)
     return statistics.fmean(normal.cdf(math.log1p(slower) / error - reach) for error in errors)
 
 

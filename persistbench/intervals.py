@@ -30,6 +30,10 @@ DEARER = 1.1
 """By so much the variance of what is typical of a few normal values exceeds that of their mean, at
 most (simulated: 1.02 of three, 1.09 of four, 1.08 of five; 1.05 of many, Hodges and Lehmann)."""
 
+SHARED_SD = 0.006
+"""What all processes of a run have in common, and no number of them shows: where things lie in the
+memory that they are forked with. Measured by docs/experiments/between_runs.py."""
+
 USUAL_SD, USUAL_FREEDOM = 0.05, 4.0
 """What is taken for usual then: processes whose ratios differ by 5 %."""
 
@@ -119,9 +123,14 @@ def estimate(
                 else (prior.freedom * prior.variance + spread) / total
             )
             pairs = sum(map(len, cells[key]))
-            variance *= DEARER * wider**2
-            found[key] = LogRatio(_middle(values), variance / len(values), total, pairs)
+            variance = wider**2 * of_ratio(DEARER * variance, len(values))
+            found[key] = LogRatio(_middle(values), variance, total, pairs)
     return found
+
+
+def of_ratio(variance: float, processes: float) -> float:
+    """Return the variance of a ratio, from the variance between its processes and their number."""
+    return variance / processes + SHARED_SD**2
 
 
 def typical(pairs: Sequence[float]) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from persistbench import store
+from persistbench import control_groups, store
 from persistbench.backends import Backend
 from persistbench.case import Case
 from persistbench.catalogue import Pipeline
@@ -145,7 +145,7 @@ def _scaled(kind: str, size: int, shown: str) -> Scaled:
 
 def too_large(pipeline: Scaled) -> str:
     """Return why this machine has no room for a pipeline, with the numbers; empty if it has."""
-    memory = psutil.virtual_memory().available
+    memory = min(psutil.virtual_memory().available, control_groups.memory_left())
     disk = psutil.disk_usage(str(store.folder())).free
     for what, copies, free in (
         ("memory", COPIES_IN_MEMORY, memory),

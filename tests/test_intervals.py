@@ -12,11 +12,12 @@ from persistbench.intervals import SAME, LogRatio
 def simulated(
     truth: float, spread: float, cells: int, processes: int, seed: int = 0
 ) -> dict[int, list[list[float]]]:
-    """Return cells whose processes have normal log ratios around the truth."""
+    """Return cells whose processes have normal log ratios around what a run makes of the truth."""
     rng = random.Random(seed)
     return {
-        cell: [[math.exp(rng.gauss(math.log(truth), own))] * 5 for _ in range(processes)]
+        cell: [[math.exp(rng.gauss(here, own))] * 5 for _ in range(processes)]
         for cell in range(cells)
+        for here in [rng.gauss(math.log(truth), intervals.SHARED_SD)]
         for own in [spread * math.exp(rng.gauss(0, 0.3))]
     }
 
@@ -51,6 +52,13 @@ def test_single_process_has_an_interval() -> None:
     value, low, high = intervals.estimate(cells)[99].interval()
     assert value == pytest.approx(2.0)
     assert low < 2.0 < high
+
+
+def test_no_number_of_processes_shows_what_they_share() -> None:
+    """Processes that agree to the last digit still leave 1.5 %: another run differs so."""
+    _, low, high = intervals.estimate({0: [[1.0] * 9] * 99, 1: [[1.0] * 9] * 99})[0].interval()
+    assert low < 1 / 1.015
+    assert high > 1.015
 
 
 def test_one_odd_process_of_five_does_not_decide() -> None:

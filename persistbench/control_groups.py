@@ -1,0 +1,47 @@
+"""How much memory a container leaves to this process. psutil tells only what its host has."""
+
+import math
+from contextlib import suppress
+from pathlib import Path
+
+_OWN = Path("/proc/self/cgroup")
+_ROOT = Path("/sys/fs/cgroup")
+
+_VERSIONS = {
+    "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    "": ("", "memory.max", "memory.current", "inactive_file"),
+}
+"""By the controller that /proc/self/cgroup names (version 2 names none): the folder, and where the
+limit, what is used, and what of that are file pages that the kernel can give back are told (see
+cgroup-v1/memory and cgroup-v2 in the kernel's documentation)."""
+
+
+def memory_left() -> float:
+    """Return the bytes that the control groups of this process leave; infinite without a limit.
+
+    File pages that were not used lately do not count as taken, as in `docker stats`.
+    """
+    left = math.inf
+    lines = _OWN.read_text().splitlines() if _OWN.is_file() else []
+    for _, controllers, group in (line.split(":", 2) for line in lines):
+        for controller in controllers.split(","):
+            if controller in _VERSIONS:
+                root, *files = _VERSIONS[controller]
+                left = min(left, _left(_ROOT / root, group, files))
+    return left
+
+
+def _left(root: Path, group: str, files: list[str]) -> float:
+    """Return what is left by a group and those that it is part of, down to the root.
+
+    Inside a container the group's own path may be that of its host; then the root is its own.
+    """
+    limit, used, idle = files
+    left = math.inf
+    place = Path(group.lstrip("/"))
+    for folder in (root / part for part in (place, *place.parents)):
+        with suppress(OSError, ValueError, KeyError):  # not there, or "max"
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            taken = int((folder / used).read_text()) - int(stat[idle])
+            left = min(left, int((folder / limit).read_text()) - taken)
+    return left
