@@ -91,7 +91,7 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
     rows: dict[Task, list[Rows]] = defaultdict(list)
     tasks = planned(looked)
     for process in range(pairs.PROCESSES):
-        for done, (task, found) in enumerate(_measured(tasks, known=process > 0), start=1):
+        for done, (task, found) in enumerate(_measured(tasks), start=1):
             rows[task].append(found)
             step(
                 "each against itself, and made slower",
@@ -146,24 +146,21 @@ def row(benchmark: Any, task: Task) -> tuple[float, float]:
     return wall, benchmark.turns[len(benchmark.twins) - 1]  # the last twin is the same backend
 
 
-def turns(task: Task, seconds: float = pairs.SECONDS, known: bool = True) -> Rows:
+def turns(task: Task, seconds: float = pairs.SECONDS, least: int = pairs.QUICK.calls) -> Rows:
     """Return the rows of this process, as asv makes them; the first one does not count.
 
     Args:
         task: what is measured.
         seconds: for so long.
-        known: the pace of the call is known, as in every process of the suite but the first.
+        least: so many rows at least after the first.
     """
     benchmark = ready(task)
     start = time.perf_counter()
     rows = [row(benchmark, task)]
     while time.perf_counter() < start + benchmark.warmup_time:
         rows.append(row(benchmark, task))
-    warm, end = len(rows), time.perf_counter() + seconds
-    least = pairs.QUICK.calls if known else 1
-    while len(rows) < warm + least or (
-        len(rows) < warm + pairs.CALLS and time.perf_counter() < end
-    ):
+    most, end = len(rows) + pairs.CALLS, time.perf_counter() + seconds
+    while len(rows) < 1 + least or (len(rows) < most and time.perf_counter() < end):
         rows.append(row(benchmark, task))
     return rows
 
@@ -194,7 +191,7 @@ def _usable(step: Callable[[str, int, int], None]) -> dict[tuple[str, str, str],
         step("fitting and examining", done, len(every))
     tasks = [Task(q, *cell) for q in QUESTIONS for cell in right if cell[1] != backends.FLOOR]
     found = {}
-    for done, (task, rows) in enumerate(_measured(tasks, 0.0, known=False), start=1):
+    for done, (task, rows) in enumerate(_measured(tasks, 0.0, least=1), start=1):
         if rows[-1][0] < LONGEST:
             found[task[:3]] = rows[-1][0]
         step("looking how long each call takes", done, len(tasks))
@@ -202,7 +199,7 @@ def _usable(step: Callable[[str, int, int], None]) -> dict[tuple[str, str, str],
 
 
 def _measured(
-    tasks: list[Task], seconds: float = pairs.SECONDS, known: bool = True
+    tasks: list[Task], seconds: float = pairs.SECONDS, least: int = pairs.QUICK.calls
 ) -> Iterator[tuple[Task, Rows]]:
     """Yield each task with the rows of a process of its own."""
     context = multiprocessing.get_context("fork")
@@ -210,7 +207,7 @@ def _measured(
         tempfile.TemporaryDirectory() as folder,
         context.Pool(1, os.chdir, (folder,), maxtasksperchild=1) as pool,
     ):
-        measure = partial(turns, seconds=seconds, known=known)
+        measure = partial(turns, seconds=seconds, least=least)
         yield from zip(tasks, pool.imap(measure, tasks, chunksize=1), strict=True)
 
 

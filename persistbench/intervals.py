@@ -103,12 +103,13 @@ def estimate(
         wider: what all intervals are multiplied by, from a calibration with false alarms.
     """
     found: dict[K, LogRatio] = {}
-    # A process that had time for one or two pairs is noisier than one that made ten, so what
-    # is usual is learnt among cells of about as many.
+    # A process that had time for one or two pairs is noisier than one that made ten: beside such
+    # it does not count, and what is usual is learnt among cells of about as many.
+    whole = {key: _whole(processes) for key, processes in cells.items()}
     for least, limit in itertools.pairwise(GROUPS):
         group = {
             key: [typical(pairs) for pairs in processes]
-            for key, processes in cells.items()
+            for key, processes in whole.items()
             if least <= median(map(len, processes)) < limit
         }
         prior = usual(list(group.values()), at_least)
@@ -122,10 +123,16 @@ def estimate(
                 if math.isinf(total)
                 else (prior.freedom * prior.variance + spread) / total
             )
-            pairs = sum(map(len, cells[key]))
+            pairs = sum(map(len, whole[key]))
             variance = wider**2 * of_ratio(DEARER * variance, len(values))
             found[key] = LogRatio(_middle(values), variance, total, pairs)
     return found
+
+
+def _whole(processes: Sequence[Sequence[float]]) -> list[Sequence[float]]:
+    """Return the processes that made half as many pairs as is typical of the cell, or more."""
+    least = median(map(len, processes)) / 2
+    return [pairs for pairs in processes if len(pairs) >= least]
 
 
 def of_ratio(variance: float, processes: float) -> float:

@@ -35,7 +35,7 @@ class Pace(NamedTuple):
     Attributes:
         seconds: of one call.
         processes: in so many it is made; then it sits out the later rounds of a run.
-        calls: so many at least a process makes after its first, once the pace is known.
+        calls: so many at least a process makes after its first.
     """
 
     seconds: float
@@ -135,10 +135,9 @@ def order(row: int, count: int) -> list[int]:
     return ring[start:] + ring[:start]
 
 
-def repeat(key: Key) -> tuple[int, int, float]:
-    """Return how often, how often at most and for how many seconds a process calls (for asv)."""
-    known = _paces(_note(key)) if os.environ.get(FOLDER) else []
-    return (_pace(known).calls if known else 1), CALLS, SECONDS
+def pace(seconds: float) -> Pace:
+    """Return the pace of a call that takes so long."""
+    return next(one for one in PACES if seconds < one.seconds)
 
 
 def sits_out(key: Key) -> bool:
@@ -156,12 +155,7 @@ def slow(folder: Path) -> set[Key]:
 
 
 def _is_done(paces: list[float]) -> bool:
-    return bool(paces) and len(paces) >= _pace(paces).processes
-
-
-def _pace(paces: list[float]) -> Pace:
-    """Return the pace of a call, from the seconds of the first one of each process."""
-    return next(pace for pace in PACES if min(paces) < pace.seconds)
+    return bool(paces) and len(paces) >= pace(min(paces)).processes
 
 
 def _paces(path: Path) -> list[float]:

@@ -54,6 +54,14 @@ def test_single_process_has_an_interval() -> None:
     assert low < 2.0 < high
 
 
+def test_process_with_few_pairs_does_not_count() -> None:
+    """That of a quick run, added to those of a whole one, changes nothing."""
+    cells = simulated(1.0, 0.01, 100, 5)
+    before = intervals.estimate(cells)
+    after = intervals.estimate({key: [*found, [7.0, 7.0]] for key, found in cells.items()})
+    assert after == before
+
+
 def test_no_number_of_processes_shows_what_they_share() -> None:
     """Processes that agree to the last digit still leave 1.5 %: another run differs so."""
     _, low, high = intervals.estimate({0: [[1.0] * 9] * 99, 1: [[1.0] * 9] * 99})[0].interval()
