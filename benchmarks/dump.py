@@ -28,7 +28,6 @@ class _Dumping(Grid):
 
 
 class Dump(_Dumping):
-    version = "6"
     rounds = pairs.PROCESSES
     ranks = True
     keeps_heap = True

@@ -5,7 +5,6 @@ from persistbench import pairs
 
 
 class Load(Grid):
-    version = "6"
     rounds = pairs.PROCESSES
     ranks = True
     keeps_heap = True
