@@ -9,9 +9,10 @@ from typing import Any
 import psutil
 import pytest
 
-from persistbench import backends, catalogue, workers
+from persistbench import backends, catalogue, memory, workers
 from persistbench.backends.pickle import Pickle
 from persistbench.cells import Cell
+from persistbench.errors import UnsupportedError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="smaps_rollup")
 
@@ -64,3 +65,17 @@ def test_wrong_answer_or_death_is_no_figure(kind: str, reason: str) -> None:
     with pytest.raises(RuntimeError, match=reason):
         workers.hold(small, 2, False)
     assert set(psutil.Process().children(recursive=True)) == before
+
+
+def test_one_core_holds_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a second core nothing is said of several processes."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert [workers.sensible(count) for count in workers.COUNTS] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("module", [workers, memory])
+def test_without_proc_there_is_a_reason(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other systems than Linux tell neither shared pages nor a high-water mark to be reset."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(UnsupportedError, match="darwin"):
+        module.require()
