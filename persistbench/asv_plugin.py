@@ -111,14 +111,14 @@ class SafeResults(Results):
     def _sat_out(self, benchmark: Any, result: Any) -> set[int]:
         """Return the cells that were too slow for another round."""
         question = pairs.question(benchmark["name"])
-        slow = pairs.slow(Path(self._rows))
+        done = pairs.done(Path(self._rows))
         cells = itertools.product(*benchmark["params"])
         return {
             index
             for index, (names, value) in enumerate(zip(cells, result.result, strict=True))
             if value is not None
             and math.isnan(value)
-            and (question, *map(ast.literal_eval, names)) in slow
+            and (question, *map(ast.literal_eval, names)) in done
         }
 
     def _gather(self, benchmark: Any, append: bool) -> None:

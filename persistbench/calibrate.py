@@ -291,7 +291,7 @@ def _judged(
 
 def _between(found: intervals.LogRatio) -> float:
     """Return the variance between the processes of a cell."""
-    return (found.variance - intervals.of_ratio(0.0, 1)) * pairs.PROCESSES
+    return (found.variance - intervals.SHARED_SD**2) * pairs.PROCESSES
 
 
 def _wider(same: list[intervals.LogRatio]) -> float:

@@ -46,7 +46,7 @@ class Pace(NamedTuple):
 QUICK = Pace(0.06, PROCESSES, 10)
 """In what SECONDS leaves these, calls would be too few to say what is typical of a process."""
 
-PACES = (QUICK, Pace(0.3, 3, 3), Pace(1.0, 2, 1), Pace(math.inf, 1, 1))
+PACES = (QUICK, Pace(0.3, 3, 3), Pace(1.0, 2, 0), Pace(math.inf, 1, 0))
 """The minutes are worth more elsewhere than in slow calls: they are slower than others by far.
 Three calls are once at each place of a row with two references."""
 
@@ -145,7 +145,7 @@ def sits_out(key: Key) -> bool:
     return bool(os.environ.get(FOLDER)) and _is_done(_paces(_note(key)))
 
 
-def slow(folder: Path) -> set[Key]:
+def done(folder: Path) -> set[Key]:
     """Return what is called no more in this run."""
     found = set()
     for path in folder.glob("*.pace"):

@@ -107,13 +107,13 @@ def test_slow_cell_sits_out(rows: Path) -> None:
             assert not pairs.sits_out(key)
             Recorder(key, []).add(seconds, seconds, [])
         assert pairs.sits_out(key)
-        assert key in pairs.slow(rows)
+        assert key in pairs.done(rows)
     assert not pairs.sits_out(KEY)
 
 
-@pytest.mark.parametrize(("seconds", "calls"), [(0.05, 10), (0.1, 3), (0.5, 1), (9.0, 1)])
+@pytest.mark.parametrize(("seconds", "calls"), [(0.05, 10), (0.1, 3), (0.5, 0), (9.0, 0)])
 def test_slower_calls_are_made_less_often(seconds: float, calls: int) -> None:
-    """A call under 60 ms is made ten times at least after the first, the next three times."""
+    """A call under 60 ms is made ten times at least after the first, one of over 0.3 s never."""
     assert pairs.pace(seconds).calls == calls
 
 
