@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import json
 import math
@@ -9,14 +10,17 @@ import os
 import shutil
 import sys
 import time
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
-from persistbench import ahead, backends, catalogue, pairs, records, store
-from persistbench.cells import Cell
+from persistbench import backends, cache, files, sandbox
+from persistbench.cases import catalogue
+from persistbench.cells import in_advance
+from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError, UserError
+from persistbench.measure import paired
 from persistbench.outcomes import Outcome, Verdict, of_exception
-from persistbench.trials import sandbox
+from persistbench.records import outcome, pairs
 
 try:
     PIPELINES = list(catalogue.discover())
@@ -29,7 +33,7 @@ except UserError as error:
 def _preload():
     """Import what the cells need: asv's fork server does so once for all of them."""
     catalogue.preload()
-    store.environment()
+    cache.environment()
     for backend in backends.discover().values():
         with contextlib.suppress(Exception):  # its cells say "not-installed"
             backend.import_modules(shared=True)
@@ -75,16 +79,16 @@ def once_in_a_run(name, make):
     Questions that are answered by one measurement share it so.
     """
     folder = os.environ.get(pairs.FOLDER)
-    path = Path(folder or ".", f"{store.digest(name)}.json")
+    path = Path(folder or ".", f"{files.digest(name)}.json")
     if folder and path.is_file():
         return json.loads(path.read_text())
     found = make()
-    with store.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         temporary.write_text(json.dumps(found))
     return found
 
 
-@cache
+@functools.cache
 def _just_written(artifact):
     """Return a copy in asv's working directory, which is new, and in the TMPDIR of all artifacts.
 
@@ -107,7 +111,7 @@ class _Enough:
         self.question = question
 
     def __gt__(self, made):
-        return made < 1 + pairs.pace(self.question.quickest).calls
+        return made < 1 + paired.pace(self.question.quickest).calls
 
 
 class Grid:
@@ -126,7 +130,7 @@ class Grid:
     # references included. A call slower than that is not warmed up: its first call is its
     # only sample.
     rounds = 2
-    repeat = (1, pairs.CALLS, pairs.SECONDS)
+    repeat = (1, paired.CALLS, paired.SECONDS)
     warmup_time = 0.02
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
 
@@ -151,7 +155,7 @@ class Grid:
             self.examine(pipeline, backend)
         # The references are called in turn with what is timed: what the machine does to
         # both cancels in their ratio.
-        order = pairs.order(self.row, len(self.twins) + 1)
+        order = paired.order(self.row, len(self.twins) + 1)
         own = order.index(len(self.twins))
         self.turns, self.later = {}, order[own + 1 :]
         self.call_twins(order[:own])
@@ -159,12 +163,12 @@ class Grid:
 
     def examine(self, pipeline, backend):
         """Find out whether the cell is right, and make it ready; once in a process."""
-        if pairs.sits_out((self.question, pipeline, backend)):
+        if paired.sits_out((self.question, pipeline, backend)):
             raise NotImplementedError("its figure is that of an earlier round of this run")
-        once_in_a_run("ahead", ahead.examine)
+        once_in_a_run("ahead", in_advance.examine)
         cell = Cell(catalogue.get(pipeline), backends.get(backend), mapped=self.mapped)
         verdict = cell.examine()
-        records.keep(cell, verdict)
+        outcome.keep(cell, verdict)
         self.admit(cell, verdict)
         twins = self.make_twins(cell)
         if self.keeps_heap:
@@ -176,18 +180,18 @@ class Grid:
                 twin.warm_up()
         except UnsupportedError as error:
             refusal = Verdict(Outcome.UNSUPPORTED, str(error))
-            records.keep(cell, refusal, self.question)
+            outcome.keep(cell, refusal, self.question)
             raise NotImplementedError(refusal.reason) from error
         except Exception as error:
-            records.keep(cell, of_exception(self.stage, error), self.question)
+            outcome.keep(cell, of_exception(self.stage, error), self.question)
             raise
-        records.withdraw(cell, self.question)
+        outcome.withdraw(cell, self.question)
         self.cell = cell
         self.twins = [twin for twin, _ in twins]
         key = (self.question, pipeline, backend)
         if self.ranks:
             self.min_run_count = _Enough(self)  # asv looks when setup is done
-        self.recorder = pairs.Recorder(key, [twin.name for twin in self.twins])
+        self.recorder = paired.Recorder(key, [twin.name for twin in self.twins])
 
     def take(self, cell):
         """Become the one that measures this cell."""
@@ -263,7 +267,7 @@ class Grid:
         self.reset()
         error = sys.exc_info()[1]
         if error is not None and self.cell is not None:
-            records.keep(self.cell, of_exception(self.stage, error), self.question)
+            outcome.keep(self.cell, of_exception(self.stage, error), self.question)
         if self.timed is not None:
             self.call_twins(self.later)
             walls = [self.turns[index] for index in range(len(self.twins))]

@@ -6,7 +6,7 @@ virtual machine, is not emptied.
 """
 
 from benchmarks._grid import Grid, in_turn
-from persistbench import page_cache
+from persistbench.system import page_cache
 
 
 class LoadCold(Grid):

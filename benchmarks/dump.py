@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks._grid import Grid, in_turn
-from persistbench import pairs
+from persistbench.measure import paired
 from persistbench.outcomes import Outcome
 
 
@@ -28,7 +28,7 @@ class _Dumping(Grid):
 
 
 class Dump(_Dumping):
-    rounds = pairs.PROCESSES
+    rounds = paired.PROCESSES
     ranks = True
     keeps_heap = True
 

@@ -9,10 +9,11 @@ import os
 
 from benchmarks._elsewhere import Elsewhere
 from benchmarks._grid import once_in_a_run
-from persistbench import backends, fresh
+from persistbench import backends
 from persistbench.backends import REFERENCE
-from persistbench.cells import Cell
+from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
+from persistbench.measure import fresh
 
 PROCESSES = 3
 

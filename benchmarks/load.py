@@ -1,11 +1,11 @@
 """How long does loading take, with the file in the page cache?"""
 
 from benchmarks._grid import Grid, in_turn
-from persistbench import pairs
+from persistbench.measure import paired
 
 
 class Load(Grid):
-    rounds = pairs.PROCESSES
+    rounds = paired.PROCESSES
     ranks = True
     keeps_heap = True
 

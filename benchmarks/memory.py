@@ -8,7 +8,7 @@ import time
 
 from benchmarks._grid import Grid
 from benchmarks.dump import _Dumping
-from persistbench import memory
+from persistbench.system import memory
 
 _SLOW = 0.5
 

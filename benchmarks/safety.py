@@ -9,7 +9,7 @@ from collections import Counter
 from benchmarks._grid import BACKENDS, Grid, once_in_a_run
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome
-from persistbench.trials import safety
+from persistbench.trials import kinds
 
 FLIPS = 100  # the first of those that `persistbench try safety` flips in `small`
 PATIENCE = 1e6
@@ -25,8 +25,8 @@ class _Safety(Grid):
 
     def records(self):
         """Return the records of this kind of trial for this backend."""
-        wanted = safety.wanted(["small"], [self.backend.id], FLIPS, PATIENCE)
-        (kind,) = safety.chosen([self.kind])
+        wanted = kinds.wanted(["small"], [self.backend.id], FLIPS, PATIENCE)
+        (kind,) = kinds.chosen([self.kind])
         return [record for task in kind.tasks(wanted) for record in task()]
 
 

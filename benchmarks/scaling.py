@@ -8,13 +8,16 @@ import sys
 
 from benchmarks._elsewhere import Elsewhere
 from benchmarks._grid import BACKENDS, once_in_a_run
-from persistbench import backends, records, scaling
-from persistbench.cells import Cell
+from persistbench import backends
+from persistbench.cases import scaled
+from persistbench.cells.cell import Cell
 from persistbench.errors import UserError
+from persistbench.measure import scaling
 from persistbench.outcomes import Outcome, Verdict
+from persistbench.records import outcome
 
 try:
-    SIZES = list(scaling.pipelines())
+    SIZES = list(scaled.pipelines())
 except UserError as error:
     sys.exit(f"persistbench: {error}")
 
@@ -24,7 +27,7 @@ class _Scaling(Elsewhere):
     repeat = scaling.PASSES
 
     def examine(self, pipeline, backend):
-        cell = Cell(scaling.pipelines()[pipeline], backends.get(backend))
+        cell = Cell(scaled.pipelines()[pipeline], backends.get(backend))
         kind = cell.pipeline.kind
         measured = once_in_a_run(
             f"scaling-{kind}-{backend}", lambda: scaling.measure(kind, cell.backend)
@@ -32,7 +35,7 @@ class _Scaling(Elsewhere):
         self.measured = measured[pipeline]
         found = self.measured.get("verdict", {"outcome": Outcome.SAME})
         verdict = Verdict(**{**found, "outcome": Outcome(found["outcome"])})
-        records.keep(cell, verdict, self.question)
+        outcome.keep(cell, verdict, self.question)
         self.admit(cell, verdict)
         self.take(cell)
         self.cell = cell

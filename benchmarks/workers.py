@@ -6,9 +6,9 @@ Asked of what can be mapped, and of the reference: all others leave the same obj
 """
 
 from benchmarks._grid import MAPPING, PIPELINES, Grid, once_in_a_run
-from persistbench import workers
 from persistbench.backends import REFERENCE
 from persistbench.errors import UnsupportedError
+from persistbench.measure import workers
 
 
 class _Workers(Grid):

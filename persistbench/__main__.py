@@ -1,5 +1,5 @@
 """``python -m persistbench``."""
 
-from persistbench.cli import main
+from persistbench.cli.app import main
 
 main()

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from persistbench import backends
+from persistbench import backends, sandbox
 from persistbench.backends import Backend, Claims
-from persistbench.trials import sandbox
+from persistbench.sandbox import parent
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
 
@@ -98,4 +98,4 @@ def known(monkeypatch: pytest.MonkeyPatch, *doubles: Backend) -> Iterator[None]:
     try:
         yield
     finally:
-        sandbox._context = usual
+        parent._context = usual

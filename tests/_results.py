@@ -11,7 +11,7 @@ from asv.results import Results
 from asv.runner import BenchmarkResult
 from asv.util import write_json
 
-from persistbench.report.figures import Figure
+from persistbench.records.figures import Figure
 from persistbench.report.sections.exactness import CHECKS
 
 PIPELINES = ("small", "<script>")

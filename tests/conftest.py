@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from persistbench import Case
-from persistbench.trials import sandbox
+from persistbench import Case, sandbox
+from persistbench.sandbox import parent
 from pipelines._data import classes
 from tests._browser import chromium
 
@@ -57,7 +57,7 @@ def file_size_limit(limit: int) -> Iterator[None]:
     try:
         yield
     finally:
-        sandbox._context = usual
+        parent._context = usual
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 

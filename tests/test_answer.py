@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from persistbench.report.collect import collect
-from persistbench.report.figures import Table
+from persistbench.records.collect import collect
+from persistbench.records.figures import Table
 from persistbench.report.sections import answer
 from persistbench.report.total import Deployment
 from tests._results import N_A, describe, measured, params, record

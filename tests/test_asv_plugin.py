@@ -12,9 +12,10 @@ from asv.results import Results
 from asv.runner import BenchmarkResult
 from asv.util import TIMEOUT_RETCODE, UserError
 
-from persistbench import pairs, records
-from persistbench.asv_plugin import SafeResults
+from persistbench.measure import paired
 from persistbench.outcomes import DESTINATION, RUN
+from persistbench.records import jsonl, pairs
+from persistbench.suite.run_plugin import SafeResults
 from tests.conftest import file_size_limit
 
 NAME = "load.Load.time_load"
@@ -96,7 +97,7 @@ def test_silent_death_has_a_record(tmp_path: Path, errcode: int, outcome: str) -
     for _ in range(2):
         results.add_result(BENCHMARK, measured(1.0, None, errcode=errcode))
     (path,) = (tmp_path / "desk").glob("*.outcomes.jsonl")
-    (record,), broken = records.read(path)
+    (record,), broken = jsonl.read(path)
     assert not broken
     assert (record["pipeline"], record["backend"]) == ("small", "raw")
     assert (record["question"], record["outcome"]) == ("load", outcome)
@@ -149,7 +150,7 @@ def test_slow_cell_keeps_its_figure_when_it_sits_out(tmp_path: Path) -> None:
     """A cell that was too slow for another round has the samples of the first; others have both."""
     results = started(tmp_path)
     results.add_result(BENCHMARK, measured(9.0, 2.0))
-    pairs.Recorder(("load", "small", "joblib"), []).add(9.0, 9.0, [])
+    paired.Recorder(("load", "small", "joblib"), []).add(9.0, 9.0, [])
     second = measured(math.nan, 4.0)
     second.result[0], second.samples[0], second.number[0] = math.nan, None, None
     results.add_result(BENCHMARK, second, append_samples=True)
@@ -163,7 +164,7 @@ def test_pairs_of_an_unfinished_rerun_are_not_kept(tmp_path: Path) -> None:
     key = ("load", "small", "joblib")
 
     def round_(results: SafeResults, ratio: float, **kwargs: Any) -> None:
-        recorder = pairs.Recorder(key, ["raw"])
+        recorder = paired.Recorder(key, ["raw"])
         recorder.add(ratio, 1.0, [1.0])
         results.add_result(BENCHMARK, measured(1.0, 2.0), **kwargs)
 

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from persistbench import Case, backends
 from persistbench.backends import Backend
 from persistbench.errors import UnsupportedError, UserError
-from persistbench.integrity import compare, reference
+from persistbench.integrity.answers import compare, reference
 
 FOUND = backends.discover()
 PROMISED = {

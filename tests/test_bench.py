@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import backends, bench, catalogue
+from persistbench import backends
+from persistbench.cases import catalogue
 from persistbench.errors import UserError
+from persistbench.suite import run
 from tests._results import describe, measured, params
 
 ROOT = Path(__file__).parents[1]
@@ -27,8 +29,8 @@ def results(tmp_path: Path) -> Path:
 
 def test_only_the_new_is_measured(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipeline and a backend without figures are asked, each with all others, and no more."""
-    monkeypatch.setattr(bench, "_environments", lambda _: {"env"})
-    found = re.compile(bench._unmeasured(results, "desk", []))
+    monkeypatch.setattr(run, "_environments", lambda _: {"env"})
+    found = re.compile(run._unmeasured(results, "desk", []))
     assert found.search("load.Load.time_load('text', 'pickle-5')")
     assert found.search("load.Load.time_load('small', 'cloudpickle')")
     assert not found.search("load.Load.time_load('small', 'pickle-5')")
@@ -39,29 +41,29 @@ def test_elsewhere_everything_is_new(
     results: Path, machine: str, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Figures of another machine or environment are no reason to leave anything out."""
-    monkeypatch.setattr(bench, "_environments", lambda _: {environment})
-    found = re.compile(bench._unmeasured(results, machine, []))
+    monkeypatch.setattr(run, "_environments", lambda _: {environment})
+    found = re.compile(run._unmeasured(results, machine, []))
     assert found.search("load.Load.time_load('small', 'pickle-5')")
 
 
 def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their names are those that asv's own files bear, pinned versions and all."""
     monkeypatch.chdir(ROOT)
-    (own,) = bench._environments(["--quick"])
+    (own,) = run._environments(["--quick"])
     assert re.match(r"virtualenv-py3\.\d+-blosc2[\d.]+-cloudpickle", own)
-    (existing,) = bench._environments(["-E", f"existing:{sys.executable}"])
+    (existing,) = run._environments(["-E", f"existing:{sys.executable}"])
     assert existing.startswith("existing-py")
 
 
 def test_new_finds_out_itself() -> None:
     """--new does not go with names."""
     with pytest.raises(UserError, match="leave --pipeline and --backend"):
-        bench.run([], ["small"], [], every=False, levels=False, new=True, say=print)
+        run.run([], ["small"], [], every=False, levels=False, new=True, say=print)
 
 
 def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said before the machine is registered or anything else is written."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(bench.machine, "register", None)
+    monkeypatch.setattr(run.registration, "register", None)
     with pytest.raises(UserError, match="--new do not go with asv's --bench"):
-        bench.run(["-b", "time_load"], [], [], every=False, levels=False, new=True, say=print)
+        run.run(["-b", "time_load"], [], [], every=False, levels=False, new=True, say=print)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import calibrate, calibration, intervals, pairs
-from persistbench.calibrate import PLANTED, Rows, Task
-from persistbench.calibration import FILE, Agreement, Calibration, Planted, needed
+from persistbench.calibrate import run
+from persistbench.calibrate.run import PLANTED, Rows, Task
+from persistbench.measure import paired
+from persistbench.records import calibration
+from persistbench.records.calibration import FILE, Agreement, Calibration, Planted, needed
 
 GOOD = Calibration(
     "2026-11-22T00:00:00+00:00",
@@ -67,8 +69,8 @@ def test_more_noise_needs_more_processes() -> None:
 def test_what_was_missed_needs_more_processes() -> None:
     """Where too little was found, the suite's number is too small, whatever variances promise."""
     quiet = [0.02**2] * 10
-    assert needed(quiet, []) <= pairs.PROCESSES
-    assert needed(quiet, [Planted(0.05, 10, 7)]) > pairs.PROCESSES
+    assert needed(quiet, []) <= paired.PROCESSES
+    assert needed(quiet, [Planted(0.05, 10, 7)]) > paired.PROCESSES
     assert needed(quiet, [Planted(0.05, 10, 2)]) > needed(quiet, [Planted(0.05, 10, 7)])
 
 
@@ -82,7 +84,7 @@ def test_verdict_counts_what_was_called_different() -> None:
     """Planted slow-downs that are there are found, and equal cells are not called different."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
-    found = calibrate._judged(cells, measured, (), 10.0)
+    found = run._judged(cells, measured, (), 10.0)
     assert (found.cells, found.alarms) == (20, 0)
     assert [(part.slower, part.cells, part.found) for part in found.planted] == [
         (0.05, 20, 20),
@@ -96,14 +98,14 @@ def test_false_alarms_widen_every_interval() -> None:
     """By as much as it takes for the equal cells not to be called different."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
-    assert calibrate._judged(cells, measured, (), 10.0).wider == 1
+    assert run._judged(cells, measured, (), 10.0).wider == 1
     measured[Task(*cells[0], 0.0)] = rows(1.03)
-    found = calibrate._judged(cells, measured, (), 10.0)
+    found = run._judged(cells, measured, (), 10.0)
     assert found.alarms == 1
-    ratios = {
+    measured_ratios = {
         cell: [[a / b for a, b in one[1:]] for one in measured[Task(*cell)]] for cell in cells
     }
-    widened = intervals.estimate(ratios, wider=found.wider)[cells[0]].interval()
+    widened = ratios.estimate(measured_ratios, wider=found.wider)[cells[0]].interval()
     assert widened[1] <= 1 <= widened[2]
     assert found.wider > 1
 
@@ -112,7 +114,7 @@ def test_slow_down_that_is_not_there_is_not_found() -> None:
     """Were the planted calls no slower, the calibration would fail: it can."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1.0) for cell in cells for by in PLANTED}
-    found = calibrate._judged(cells, measured, (), 10.0)
+    found = run._judged(cells, measured, (), 10.0)
     assert [part.found for part in found.planted] == [0, 0]
     assert not found.passed
 
@@ -120,9 +122,9 @@ def test_slow_down_that_is_not_there_is_not_found() -> None:
 def test_short_calls_plant_nothing() -> None:
     """Only cells of over 1 ms must show a planted slow-down."""
     long, short = ("load", "long", "joblib"), ("load", "short", "joblib")
-    tasks = calibrate.planned({long: 2e-3, short: 1e-4})
+    tasks = run.planned({long: 2e-3, short: 1e-4})
     assert tasks == [*(Task(*long, by) for by in PLANTED), Task(*short)]
-    found = calibrate._judged([long, short], {task: rows(1.0) for task in tasks}, (), 1.0)
+    found = run._judged([long, short], {task: rows(1.0) for task in tasks}, (), 1.0)
     assert (found.cells, [part.cells for part in found.planted]) == (2, [1, 1])
 
 
@@ -131,5 +133,5 @@ def test_slowed_call_is_slower() -> None:
     import time
 
     start = time.perf_counter()
-    calibrate._slowed(lambda: time.sleep(0.05), 1.0)()
+    run._slowed(lambda: time.sleep(0.05), 1.0)()
     assert time.perf_counter() - start > 0.09

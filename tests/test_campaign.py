@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from persistbench import records
 from persistbench.errors import UserError
+from persistbench.records import jsonl
 from persistbench.trials import campaign
 from tests import _campaign
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 
 def lines(path: Path) -> list[dict[str, Any]]:
     """Return the records of a file, in which no line is broken."""
-    found, broken = records.read(path)
+    found, broken = jsonl.read(path)
     assert not broken
     return found
 

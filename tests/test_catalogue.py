@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from persistbench import backends, catalogue
+from persistbench import backends
+from persistbench.cases import catalogue
+from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
 from persistbench.errors import UserError
-from persistbench.fitted import BuildError, MissingLibraryError, fit
-from persistbench.integrity import compare
+from persistbench.integrity.answers import compare
 from tests.test_backends import skip_without_libraries
 
 PROMISED = {

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import pytest
 from sklearn.pipeline import Pipeline
 
-from persistbench import backends, catalogue, store
+from persistbench import backends, cache, sandbox
 from persistbench.backends.pickle import Pickle
-from persistbench.cells import Cell
-from persistbench.fitted import fit
+from persistbench.cases import catalogue
+from persistbench.cases.fitted import fit
+from persistbench.cells.cell import Cell
 from persistbench.outcomes import RUN, Outcome
-from persistbench.trials import sandbox
 from tests.conftest import file_size_limit
 
 SMALL = catalogue.get("small")
@@ -166,7 +166,7 @@ def test_verdict_and_artifact_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Cell(SMALL, backends.get("pickle-4")).examine().same
     again = Cell(SMALL, backends.get("pickle-4"))
     written = again.artifact.stat().st_mtime_ns
-    monkeypatch.setattr("persistbench.trials.sandbox.run", None)
+    monkeypatch.setattr("persistbench.sandbox.parent.run", None)
     assert again.examine().same
     assert again.artifact.stat().st_mtime_ns == written
 
@@ -198,7 +198,7 @@ def test_full_disk_fails_the_cell_and_leaves_nothing() -> None:
 def test_full_disk_while_fitting_is_tried_again() -> None:
     """A disk that fills while a fitted pipeline is kept fails the cell, and only for now."""
     cell = Cell(catalogue.get("lambda_function"), backends.get("cloudpickle"))
-    for file in (store.folder() / "fitted").glob("lambda_function.*"):
+    for file in (cache.folder() / "fitted").glob("lambda_function.*"):
         file.unlink()
     with file_size_limit(100):
         verdict = cell.examine()

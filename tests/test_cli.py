@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import backends, catalogue
+from persistbench import backends
+from persistbench.cases import catalogue
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import control_groups, scaling
+from persistbench.cases import scaled
+from persistbench.measure import scaling
+from persistbench.system import control_groups
 
 
 @pytest.fixture
@@ -65,6 +67,6 @@ def test_scaling_refuses_what_the_container_has_no_room_for(root: Path) -> None:
     """With the numbers, before it starts."""
     root.with_name("own").write_text("0::/\n")
     group(root, SECOND | {"memory.max": "10002000"})
-    reason = scaling.too_large(scaling.pipelines()["array-4MB"])
+    reason = scaling.too_large(scaled.pipelines()["array-4MB"])
     assert reason == "array-4MB needs 16 MB of memory, and 10 MB are free"
-    assert not scaling.too_large(scaling.pipelines()["array-2MB"])
+    assert not scaling.too_large(scaled.pipelines()["array-2MB"])

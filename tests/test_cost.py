@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from persistbench.cost import samples, seconds_inside
+from persistbench.suite.cost import samples, seconds_inside
 from tests._results import describe, measured
 
 CELL = ("machine/run.json", "load.Load.time_load", "'small', 'joblib'")

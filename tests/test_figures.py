@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import pairs
-from persistbench.report.collect import collect
+from persistbench.records import pairs
+from persistbench.records.collect import collect
+from persistbench.records.figures import COLUMNS, Figure, to_csv
 from persistbench.report.compare import ranked, ratio, steady
-from persistbench.report.figures import COLUMNS, Figure, to_csv
-from persistbench.report.formats import human, times, to_json, to_markdown
+from persistbench.report.tables import to_json, to_markdown
+from persistbench.units import human, times
 from tests._results import NAMES, describe, figure, measured, record
 
 

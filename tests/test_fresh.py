@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import backends, catalogue, fresh
-from persistbench.cells import Cell
+from persistbench import backends
+from persistbench.cases import catalogue
+from persistbench.cells.cell import Cell
+from persistbench.measure import fresh
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from threadpoolctl import threadpool_info
 
 from persistbench import Case
-from persistbench.integrity import compare, reference
+from persistbench.integrity.answers import compare, reference
 from persistbench.outcomes import Outcome
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from persistbench.report import lines
+from persistbench.statistics import lines
 
 SIZES = [2.0**power for power in range(9)]
 NOISE = [1.03, 0.97, 1.02, 0.99, 1.01, 0.98, 1.03, 0.97, 1.0]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import machine
+from persistbench.suite import registration
+from persistbench.system import file_system
 
 
 @pytest.fixture(autouse=True)
@@ -19,8 +20,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_description_tells_what_a_reader_must_know() -> None:
     """CPU, cores, memory, operating system and file system are all there."""
-    facts = machine.describe()
-    files = machine.file_system(Path(tempfile.gettempdir()))
+    facts = registration.describe()
+    files = file_system.file_system(Path(tempfile.gettempdir()))
     assert files in facts["os"]
     assert files in facts["machine"]
     assert "cores" in facts["cpu"]
@@ -32,17 +33,17 @@ def test_registering_writes_what_asv_reads(home: Path) -> None:
     """After registering, asv finds this machine under the same name without asking."""
     from asv.machine import Machine
 
-    name = machine.register()
+    name = registration.register()
     assert Machine.load(interactive=False).machine == name
     assert (home / ".asv-machine.json").is_file()
 
 
 def test_other_file_system_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures of a TMPDIR on another file system do not get the first one's name."""
-    first = machine.register()
-    monkeypatch.setattr(machine, "file_system", lambda path: "otherfs")
-    assert machine.register() != first
-    assert machine.register().endswith("otherfs")
+    first = registration.register()
+    monkeypatch.setattr(registration, "file_system", lambda path: "otherfs")
+    assert registration.register() != first
+    assert registration.register().endswith("otherfs")
 
 
 def test_machine_that_the_user_named_stays(home: Path) -> None:
@@ -50,6 +51,6 @@ def test_machine_that_the_user_named_stays(home: Path) -> None:
     from asv.machine import Machine
 
     host = Machine.get_unique_machine_name()
-    mine = machine.describe() | {"machine": "my-desk", "os": "Linux"}
+    mine = registration.describe() | {"machine": "my-desk", "os": "Linux"}
     (home / ".asv-machine.json").write_text(json.dumps({host: mine, "version": 1}))
-    assert machine.register() == "my-desk"
+    assert registration.register() == "my-desk"

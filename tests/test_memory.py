@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from persistbench import memory
+from persistbench.system import memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 

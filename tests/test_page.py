@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from persistbench import pairs
-from persistbench.fresh import STAGES
+from persistbench.measure.fresh import STAGES
+from persistbench.measure.workers import COUNTS
+from persistbench.records import pairs
+from persistbench.records.collect import collect
+from persistbench.records.figures import to_csv
 from persistbench.report import page as report
-from persistbench.report.collect import collect
 from persistbench.report.compare import apart
-from persistbench.report.figures import to_csv
-from persistbench.workers import COUNTS
 from tests._browser import ready, watched
 from tests._results import N_A, describe, measured, params, record
 
@@ -292,8 +292,8 @@ def test_questions_put_backends_out_with_a_reason(page: Page, site: Path) -> Non
     def out() -> dict[str, str]:
         names = page.locator("#out dt").all_inner_texts()
         reasons = page.locator("#out dd").all_inner_texts()
-        pairs = zip(names, reasons, strict=True)
-        return {name: reason for group, reason in pairs for name in group.split(", ")}
+        both = zip(names, reasons, strict=True)
+        return {name: reason for group, reason in both for name in group.split(", ")}
 
     assert out().keys() == {"onnx"}
     assert "a predictor" in out()["onnx"]

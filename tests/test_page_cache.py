@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import page_cache
 from persistbench.errors import UnsupportedError
+from persistbench.system import page_cache
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the page cache of Linux")
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import pairs
-from persistbench.pairs import Pairs, Recorder
+from persistbench.measure import paired
+from persistbench.measure.paired import Recorder
+from persistbench.records import pairs
+from persistbench.records.pairs import Pairs
 from tests.conftest import file_size_limit
 
 KEY = ("load", "small", "joblib")
@@ -104,29 +106,29 @@ def test_slow_cell_sits_out(rows: Path) -> None:
     for processes, seconds in ((3, 0.1), (2, 0.5), (1, 3.0)):
         key = ("load", str(seconds), "backend")
         for _ in range(processes):
-            assert not pairs.sits_out(key)
+            assert not paired.sits_out(key)
             Recorder(key, []).add(seconds, seconds, [])
-        assert pairs.sits_out(key)
-        assert key in pairs.done(rows)
-    assert not pairs.sits_out(KEY)
+        assert paired.sits_out(key)
+        assert key in paired.done(rows)
+    assert not paired.sits_out(KEY)
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(0.05, 10), (0.1, 3), (0.5, 0), (9.0, 0)])
 def test_slower_calls_are_made_less_often(seconds: float, calls: int) -> None:
     """A call under 60 ms is made ten times at least after the first, one of over 0.3 s never."""
-    assert pairs.pace(seconds).calls == calls
+    assert paired.pace(seconds).calls == calls
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_every_call_is_as_often_at_every_place(count: int) -> None:
     """What the place in a row costs is paid by all that are called in turn."""
-    rows = [pairs.order(row, count) for row in range(2 * count)]
+    rows = [paired.order(row, count) for row in range(2 * count)]
     assert all(sorted(row) == list(range(count)) for row in rows)
     assert all(sorted(places) == sorted([*range(count)] * 2) for places in zip(*rows, strict=True))
 
 
 def test_of_three_each_follows_each_other_as_often() -> None:
     """And none follows itself: a call is quicker after one of its own kind."""
-    calls = [call for row in range(7) for call in pairs.order(row, 3)][:19]
+    calls = [call for row in range(7) for call in paired.order(row, 3)][:19]
     followed = Counter(itertools.pairwise(calls))
     assert followed == {(one, other): 3 for one in range(3) for other in range(3) if one != other}

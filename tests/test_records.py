@@ -6,9 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from persistbench import backends, catalogue, records
-from persistbench.cells import Cell
+from persistbench import backends
+from persistbench.cases import catalogue
+from persistbench.cells.cell import Cell
 from persistbench.outcomes import DESTINATION, RUN, Outcome, Verdict
+from persistbench.records import jsonl, outcome
 
 CELL = Cell(catalogue.get("small"), backends.get("pickle-5"))
 REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
@@ -24,8 +26,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_record_names_what_a_reader_needs(path: Path) -> None:
     """A record has outcome, reason, status, date, system, file system and versions."""
-    records.keep(CELL, REFUSED)
-    (record,), broken = records.read(path)
+    outcome.keep(CELL, REFUSED)
+    (record,), broken = jsonl.read(path)
     assert not broken
     assert record["pipeline"] == "small"
     assert record["backend"] == "pickle-5"
@@ -40,24 +42,24 @@ def test_record_names_what_a_reader_needs(path: Path) -> None:
 def test_same_finding_is_recorded_once(path: Path) -> None:
     """Thousands of processes leave one line each for what they agree on."""
     for _ in range(3):
-        records.keep(CELL, REFUSED)
-        records.keep(CELL, Verdict(Outcome.UNSUPPORTED, "no"), question="map_first_predict")
-    assert len(records.read(path)[0]) == 2
+        outcome.keep(CELL, REFUSED)
+        outcome.keep(CELL, Verdict(Outcome.UNSUPPORTED, "no"), question="map_first_predict")
+    assert len(jsonl.read(path)[0]) == 2
 
 
 def test_failure_is_said_again_by_every_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell that fails in two runs has a record of each, and one in each."""
     for run in ("first", "first", "second"):
         monkeypatch.setenv(RUN, run)
-        records.keep(CELL, Verdict(Outcome.LABELS_DIFFER, "3 of 5"))
-    assert [record["run"] for record in records.read(path)[0]] == ["first", "second"]
+        outcome.keep(CELL, Verdict(Outcome.LABELS_DIFFER, "3 of 5"))
+    assert [record["run"] for record in jsonl.read(path)[0]] == ["first", "second"]
 
 
 def test_last_word_wins(path: Path) -> None:
     """A finding that comes back after another one is recorded again."""
     for verdict in (REFUSED, Verdict(Outcome.SAME), REFUSED):
-        records.keep(CELL, verdict)
-    found = [record["outcome"] for record in records.read(path)[0]]
+        outcome.keep(CELL, verdict)
+    found = [record["outcome"] for record in jsonl.read(path)[0]]
     assert found == ["error-at-dump", "same", "error-at-dump"]
 
 
@@ -67,7 +69,7 @@ def test_nothing_is_written_unless_asv_saves(
     """A dry run leaves no record."""
     monkeypatch.delenv(DESTINATION, raising=False)
     monkeypatch.chdir(tmp_path)
-    records.keep(CELL, REFUSED)
+    outcome.keep(CELL, REFUSED)
     assert not list(tmp_path.iterdir())
 
 
@@ -76,13 +78,13 @@ def test_failure_of_an_earlier_run_is_withdrawn(
 ) -> None:
     """A figure after a failure ends it; within one run a failure stays."""
     monkeypatch.setenv(RUN, "first")
-    records.keep(CELL, Verdict(Outcome.ERROR_AT_DUMP, "full", machine_fault=True), "dump")
-    records.withdraw(CELL, "dump")
-    assert records.read(path)[0][-1]["status"] == "failed"
+    outcome.keep(CELL, Verdict(Outcome.ERROR_AT_DUMP, "full", machine_fault=True), "dump")
+    outcome.withdraw(CELL, "dump")
+    assert jsonl.read(path)[0][-1]["status"] == "failed"
     monkeypatch.setenv(RUN, "second")
-    records.withdraw(CELL, "dump")
-    records.withdraw(CELL, "load")
-    assert [record["status"] for record in records.read(path)[0]] == ["failed", "ok"]
+    outcome.withdraw(CELL, "dump")
+    outcome.withdraw(CELL, "load")
+    assert [record["status"] for record in jsonl.read(path)[0]] == ["failed", "ok"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
@@ -90,16 +92,16 @@ def test_failure_of_an_earlier_run_is_withdrawn(
 def test_cut_off_line_is_named_and_the_next_one_whole(path: Path, keep: int) -> None:
     """Wherever a file was cut off, whole records are read, and later ones are not lost."""
     path.unlink(missing_ok=True)
-    records.keep(CELL, REFUSED)
-    records.keep(CELL, Verdict(Outcome.SAME))
+    outcome.keep(CELL, REFUSED)
+    outcome.keep(CELL, Verdict(Outcome.SAME))
     data = path.read_bytes()
     path.write_bytes(data[: keep % len(data)])
-    whole, broken = records.read(path)
+    whole, broken = jsonl.read(path)
     assert len(whole) + len(broken) <= 2
     assert all(str(path) in sentence for sentence in broken)
-    records.keep(CELL, Verdict(Outcome.TIMEOUT, "later"))
-    assert records.read(path)[0] == [*whole, records.read(path)[0][-1]]
-    assert records.read(path)[0][-1]["outcome"] == "timeout"
+    outcome.keep(CELL, Verdict(Outcome.TIMEOUT, "later"))
+    assert jsonl.read(path)[0] == [*whole, jsonl.read(path)[0][-1]]
+    assert jsonl.read(path)[0][-1]["outcome"] == "timeout"
 
 
 @pytest.mark.parametrize(
@@ -122,4 +124,4 @@ def test_cut_off_line_is_named_and_the_next_one_whole(path: Path, keep: int) -> 
 )
 def test_refusals_are_results_and_wrong_answers_failures(verdict: Verdict, status: str) -> None:
     """Only what was said before anything was saved is n/a; the rest that is not same failed."""
-    assert records.status(verdict) == status
+    assert outcome.status(verdict) == status

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from persistbench.report import advice, faults, forms, trials
+from persistbench.records import forms, trial
+from persistbench.records.collect import collect
+from persistbench.records.figures import Table
+from persistbench.report import advice, faults
 from persistbench.report import page as report
-from persistbench.report.collect import collect
-from persistbench.report.figures import Table
 from persistbench.report.sections import accident, attack
 from persistbench.report.sections import advice as what_to_do
-from persistbench.trials import safety
+from persistbench.trials import kinds
 from tests import _safety_records as made
 from tests._browser import ready, watched
 from tests._results import describe, measured, params, tried
@@ -74,8 +75,8 @@ def test_all_synthetic_records_are_of_known_form(table: Table) -> None:
 
 def test_page_knows_every_kind_of_safety_trial() -> None:
     """Each kind that is found is shown in the section of its group."""
-    for name, kind in safety.discover().items():
-        assert name in (forms.ATTACKS if kind.GROUP == safety.ATTACK else forms.ACCIDENTS)
+    for name, kind in kinds.discover().items():
+        assert name in (forms.ATTACKS if kind.GROUP == kinds.ATTACK else forms.ACCIDENTS)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_malformed_records_are_left_out(
     path = tried(tmp_path, kind, "it", "joblib", **foreign)
     with path.open("a") as file:
         file.write(json.dumps(good) + "\n")
-    found, warnings = trials.read(tmp_path)
+    found, warnings = trial.read(tmp_path)
     assert [r["subject"] for r in found["desk"][kind]] == [good["subject"]]
     assert warnings == [f"{path} has 1 foreign lines, which are left out."]
     assert (attack if kind in forms.ATTACKS else accident).render(collect(tmp_path))

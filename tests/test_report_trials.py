@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from persistbench.records import trial
+from persistbench.records.collect import collect
 from persistbench.report import page as report
-from persistbench.report import trials
-from persistbench.report.collect import collect
 from persistbench.report.sections import exactness, survival
 from tests._browser import ready, watched
 from tests._results import describe, measured, params, tried
@@ -94,7 +94,7 @@ def test_newest_record_counts(tmp_path: Path) -> None:
     tried(tmp_path, "survival", "Ridge", "pickle-5")
     for place in ("present", "absent"):
         tried(tmp_path, "custom-code", "lambda", "joblib", place=place)
-    found, warnings = trials.read(tmp_path)
+    found, warnings = trial.read(tmp_path)
     assert not warnings
     outcomes = {r["backend"]: r["outcome"] for r in found["desk"]["survival"]}
     assert outcomes == {"joblib": "timeout", "pickle-5": "same"}
@@ -120,7 +120,7 @@ def test_foreign_lines_are_counted_and_left_out(tmp_path: Path, foreign: dict[st
     line = json.loads(path.read_text())
     with path.open("a") as file:
         file.write(json.dumps(line | {"backend": "pickle-5"} | foreign) + "\n")
-    found, warnings = trials.read(tmp_path)
+    found, warnings = trial.read(tmp_path)
     assert [r["backend"] for r in found["desk"]["survival"]] == ["joblib"]
     assert warnings == [f"{path} has 1 foreign lines, which are left out."]
 
@@ -130,7 +130,7 @@ def test_what_did_not_come_back_has_no_checks(tmp_path: Path) -> None:
     path = tried(tmp_path, "exactness", "forest", "onnx", outcome="unsupported", reason="no")
     line = json.loads(path.read_text())
     path.write_text(json.dumps({k: v for k, v in line.items() if k not in _PARTS}) + "\n")
-    found, warnings = trials.read(tmp_path)
+    found, warnings = trial.read(tmp_path)
     assert not warnings
     assert exactness.tell(found["desk"]["exactness"][0]) == ("unsupported", "no")
 
@@ -151,11 +151,11 @@ def test_broken_line_is_named(tmp_path: Path) -> None:
 def test_backends_alike_share_a_name() -> None:
     """The reference gives its name to a group, or else the shortest; who is alone keeps his own."""
     shown = {"joblib-zlib-1": 1, "joblib": 1, "pickle-5": 2, "dill": 2, "onnx": 3}
-    names = trials.named(shown)
+    names = trial.named(shown)
     assert names["joblib-zlib-1"] == names["joblib"] == "joblib +1"
     assert names["pickle-5"] == names["dill"] == "pickle-5 +1"
     assert names["onnx"] == "onnx"
-    assert trials.members(names)["joblib +1"] == ["joblib", "joblib-zlib-1"]
+    assert trial.members(names)["joblib +1"] == ["joblib", "joblib-zlib-1"]
 
 
 def test_survivors_are_counted_by_backend(tmp_path: Path) -> None:

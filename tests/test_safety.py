@@ -3,35 +3,35 @@
 import pytest
 
 from persistbench.errors import UserError
-from persistbench.trials import safety
+from persistbench.trials import kinds
 from persistbench.trials.campaign import Task
 
 
 def test_every_kind_says_what_it_is() -> None:
     """Each module of the folder is a kind; attacks come first, and names are used once."""
-    kinds = safety.discover()
-    groups = [kind.GROUP for kind in kinds.values()]
-    assert groups == sorted(groups, key=lambda group: group != safety.ATTACK)
+    found = kinds.discover()
+    groups = [kind.GROUP for kind in found.values()]
+    assert groups == sorted(groups, key=lambda group: group != kinds.ATTACK)
     assert {"code", "looking", "bombs", "scanners"} == {
-        name for name, kind in kinds.items() if kind.GROUP == safety.ATTACK
+        name for name, kind in found.items() if kind.GROUP == kinds.ATTACK
     }
-    assert {"truncation", "bit-flip", "failed-save", "false-success", "leaks"} < kinds.keys()
+    assert {"truncation", "bit-flip", "failed-save", "false-success", "leaks"} < found.keys()
 
 
 def test_usual_backends_and_those_for_trials_are_tried() -> None:
     """Skops with blind trust is among them; further levels and raw bytes are not."""
-    ids = {backend.id for backend in safety.wanted().backends}
+    ids = {backend.id for backend in kinds.wanted().backends}
     assert {"pickle-5", "skops", "skops-blind", "onnx"} < ids
     assert not ids & {"raw", "skops-deflate", "joblib-zlib-2"}
-    (one,) = safety.wanted((), ["skops-deflate"]).backends
+    (one,) = kinds.wanted((), ["skops-deflate"]).backends
     assert one.id == "skops-deflate"
 
 
-@pytest.mark.parametrize("kind", safety.discover())
+@pytest.mark.parametrize("kind", kinds.discover())
 def test_trials_have_keys_of_their_own(kind: str) -> None:
     """No two trials share a key, and each belongs to its kind and to a backend that was asked."""
-    wanted = safety.wanted(["small", "forest"], ["pickle-5", "joblib", "skops-blind"], 100)
-    tasks: list[Task] = safety.discover()[kind].tasks(wanted)
+    wanted = kinds.wanted(["small", "forest"], ["pickle-5", "joblib", "skops-blind"], 100)
+    tasks: list[Task] = kinds.discover()[kind].tasks(wanted)
     trials = [trial for task in tasks for trial in task.trials]
     assert trials
     assert len({trial.key for trial in trials}) == len(trials)
@@ -52,10 +52,10 @@ def test_trials_have_keys_of_their_own(kind: str) -> None:
 def test_bad_input_is_one_sentence(asked: dict[str, object], sentence: str) -> None:
     """What cannot be tried is named."""
     with pytest.raises(UserError, match=sentence):
-        safety.wanted(**asked)  # type: ignore[arg-type]
+        kinds.wanted(**asked)  # type: ignore[arg-type]
 
 
 def test_unknown_kind_is_named() -> None:
     """The sentence lists the kinds that there are."""
     with pytest.raises(UserError, match=r"no kind of trial 'bombe'.*bombs"):
-        safety.chosen(["bombe"])
+        kinds.chosen(["bombe"])

@@ -16,11 +16,12 @@ import numpy as np
 import psutil
 import pytest
 
-from persistbench import backends
+from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.outcomes import Outcome
-from persistbench.trials import safety, sandbox
-from persistbench.trials.safety import _bombs, _formats, _onnx_bombs, bombs
+from persistbench.sandbox import parent
+from persistbench.trials import kinds
+from persistbench.trials.attack import _bombs, _formats, _onnx_bombs, bombs
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in /proc")
 
@@ -70,12 +71,12 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     usual = sandbox.context()
     sandbox.fork_from_here()
     yield
-    sandbox._context = usual
+    parent._context = usual
 
 
 def record(shape: str, backend_id: str) -> dict[str, Any]:
     """Return the record of one bomb."""
-    tasks = bombs.tasks(safety.wanted(["small"], [backend_id]))
+    tasks = bombs.tasks(kinds.wanted(["small"], [backend_id]))
     (task,) = (one for one in tasks if one.trials[0].subject == shape)
     (found,) = task()
     return found

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from persistbench import backends
+from persistbench import backends, sandbox
 from persistbench.backends import Backend, Claims
 from persistbench.errors import UserError
-from persistbench.trials import campaign, safety, sandbox
-from persistbench.trials.safety import _crafting, _payloads, code
-from persistbench.trials.safety._payloads import MARKER, Saved, Shape, has_list
+from persistbench.sandbox import parent
+from persistbench.trials import campaign, kinds
+from persistbench.trials.attack import _crafting, code, payloads
+from persistbench.trials.attack.payloads import MARKER, Saved, Shape, has_list
 
 EVERY = {
     id: backend
@@ -107,16 +108,16 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     known: dict[str, Backend] = {fault: Double(fault) for fault in FAULTS}
     known["missing"] = Missing("missing")
     monkeypatch.setattr(backends, "for_trials", lambda: known)
-    monkeypatch.setattr(_payloads, "discover", lambda: {SHAPE.name: SHAPE})
+    monkeypatch.setattr(payloads, "discover", lambda: {SHAPE.name: SHAPE})
     usual = sandbox.context()
     sandbox.fork_from_here()
     yield
-    sandbox._context = usual
+    parent._context = usual
 
 
-def wanted(*chosen: Backend) -> safety.Wanted:
+def wanted(*chosen: Backend) -> kinds.Wanted:
     """Return that these backends are wanted, and the usual pipelines."""
-    return safety.Wanted(safety.TELLING, chosen)
+    return kinds.Wanted(kinds.TELLING, chosen)
 
 
 def found(
@@ -164,7 +165,7 @@ def test_marker_is_seen_at_the_stage_that_runs_the_payload(doubles: None) -> Non
 
 def contradicted(backend: Backend, records: Any) -> list[str]:
     """Return the shapes whose records contradict what a backend says of code."""
-    admitted = {name for name, shape in _payloads.discover().items() if shape.admits}
+    admitted = {name for name, shape in payloads.discover().items() if shape.admits}
     ran = [
         record["subject"]
         for record in records
@@ -198,7 +199,7 @@ def test_no_payload_runs_where_none_is_claimed_to(backend: Backend) -> None:
     records = found(backend, places=(code.DOCUMENTED, code.REVIEWED))
     assert contradicted(backend, records.values()) == []
     for (shape, _, place), record in records.items():
-        admits = bool(_payloads.discover()[shape].admits)
+        admits = bool(payloads.discover()[shape].admits)
         assert (record["marker"] == "use") == (admits and place == code.REVIEWED)
 
 
@@ -256,16 +257,16 @@ def test_crafting_and_opening_are_for_the_sandbox_only() -> None:
 
 def test_shape_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file dropped into the folder is found; another change of the file is another trial."""
-    monkeypatch.setattr(_payloads, "__path__", [*_payloads.__path__, str(tmp_path)])
+    monkeypatch.setattr(payloads, "__path__", [*payloads.__path__, str(tmp_path)])
     source = """
-from persistbench.trials.safety._payloads import Saved, Shape
+from persistbench.trials.attack.payloads import Saved, Shape
 SHAPES = (Shape("one-more", Saved(list)),)
 """
     shapes = []
     for text in (source, source + "# changed\n"):
         (tmp_path / "zz_one_more.py").write_text(text)
         with fresh_discovery():
-            shapes.append(_payloads.discover()["one-more"])
+            shapes.append(payloads.discover()["one-more"])
     assert shapes[0].fits(EVERY["onnx"])
     assert shapes[0].key != shapes[1].key
     keys = {task.trials[0].key for shape in shapes for task in tasks_of(shape, monkeypatch)}
@@ -274,7 +275,7 @@ SHAPES = (Shape("one-more", Saved(list)),)
 
 def tasks_of(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> list[campaign.Task]:
     """Return the trials of one shape."""
-    monkeypatch.setattr(_payloads, "discover", lambda: {shape.name: shape})
+    monkeypatch.setattr(payloads, "discover", lambda: {shape.name: shape})
     return code.tasks(wanted(EVERY["pickle-5"]))
 
 
@@ -282,29 +283,29 @@ def test_two_shapes_of_one_name_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name is a key of records: it is there once."""
-    monkeypatch.setattr(_payloads, "__path__", [*_payloads.__path__, str(tmp_path)])
+    monkeypatch.setattr(payloads, "__path__", [*payloads.__path__, str(tmp_path)])
     (tmp_path / "zz_again.py").write_text(
-        "from persistbench.trials.safety._payloads.setstate import SHAPES"
+        "from persistbench.trials.attack.payloads.setstate import SHAPES"
     )
     with fresh_discovery(), pytest.raises(ValueError, match="two payload shapes are named"):
-        _payloads.discover()
+        payloads.discover()
 
 
 @contextlib.contextmanager
 def fresh_discovery() -> Iterator[None]:
     """Let shapes be found anew, and forgotten afterwards."""
-    _payloads.discover.cache_clear()
+    payloads.discover.cache_clear()
     try:
         yield
     finally:
-        _payloads.discover.cache_clear()
-        for name in [one for one in sys.modules if "_payloads.zz_" in one]:
+        payloads.discover.cache_clear()
+        for name in [one for one in sys.modules if "payloads.zz_" in one]:
             del sys.modules[name]
 
 
 def test_shapes_for_lists_are_for_backends_with_lists() -> None:
     """What can be crafted for whom is asked of the contract, never of ids."""
-    shapes = _payloads.discover()
+    shapes = payloads.discover()
     for backend in EVERY.values():
         assert shapes["methodcaller-admitted"].fits(backend) == has_list(backend)
         assert shapes["skops-operator"].fits(backend) == ("skops" in backend.requires)

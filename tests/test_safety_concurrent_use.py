@@ -14,10 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from persistbench import Case, backends
 from persistbench.backends import Backend
 from persistbench.errors import UnsupportedError, UserError
-from persistbench.integrity import reference
-from persistbench.trials import safety
+from persistbench.integrity.answers import reference
+from persistbench.trials import _artifacts, kinds
+from persistbench.trials.accident import _methods, concurrent_use
 from persistbench.trials.campaign import Record
-from persistbench.trials.safety import Wanted, _artifacts, _places, concurrent_use
+from persistbench.trials.kinds import Wanted
 from tests._doubles import Deadly, Double, Missing, known, linux
 
 
@@ -137,10 +138,10 @@ def test_real_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_first_pipeline_is_shared() -> None:
     """By default that is small, with every backend in both places."""
-    tasks = concurrent_use.tasks(safety.wanted())
+    tasks = concurrent_use.tasks(kinds.wanted())
     assert {one.subject for task in tasks for one in task.trials} == {"small"}
-    assert {one.place for task in tasks for one in task.trials} == set(_places.PLACES)
-    (task,) = concurrent_use.tasks(safety.wanted(["forest"], ["joblib"]))
+    assert {one.place for task in tasks for one in task.trials} == set(_methods.PLACES)
+    (task,) = concurrent_use.tasks(kinds.wanted(["forest"], ["joblib"]))
     assert {one.subject for one in task.trials} == {"forest"}
 
 

@@ -9,8 +9,9 @@ import pytest
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.errors import UserError
+from persistbench.trials.accident import _methods, failed_save
 from persistbench.trials.campaign import Record, Task
-from persistbench.trials.safety import Wanted, _places, failed_save
+from persistbench.trials.kinds import Wanted
 from tests._doubles import Careful, Deadly, Double, Missing, Patcher, Remover, known, linux
 
 
@@ -133,9 +134,9 @@ def test_renamed_replaces_and_leaves_nothing(tmp_path: Path) -> None:
         raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):
-        _places.renamed(broken, str(path))
+        _methods.renamed(broken, str(path))
     assert path.read_text() == "earlier"
-    _places.renamed(lambda draft: Path(draft).write_text("new") and None, str(path))
+    _methods.renamed(lambda draft: Path(draft).write_text("new") and None, str(path))
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 

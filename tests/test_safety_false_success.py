@@ -9,8 +9,9 @@ import pytest
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.errors import UserError
+from persistbench.trials.accident import _members, false_success
 from persistbench.trials.campaign import Record
-from persistbench.trials.safety import Wanted, _members, false_success
+from persistbench.trials.kinds import Wanted
 from tests._doubles import Deadly, Double, Missing, Predictor, known, linux
 
 

@@ -11,19 +11,21 @@ from typing import Any
 
 import pytest
 
-from persistbench import backends, catalogue
+from persistbench import backends, sandbox
 from persistbench.backends import Backend
-from persistbench.cells import Cell
+from persistbench.cases import catalogue
+from persistbench.cells.cell import Cell
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import safety, sandbox
+from persistbench.sandbox import parent
+from persistbench.trials import _artifacts, kinds
+from persistbench.trials.accident import _faults, bit_flip, truncation
+from persistbench.trials.accident._faults import Fault
 from persistbench.trials.campaign import Record
-from persistbench.trials.safety import _artifacts, _faults, bit_flip, truncation
-from persistbench.trials.safety._faults import Fault
 
 
-def records(kind: safety.Kind, backend_id: str, faults: int = 100) -> list[Record]:
+def records(kind: kinds.Kind, backend_id: str, faults: int = 100) -> list[Record]:
     """Return the records of the faults in `small`."""
-    wanted = safety.wanted(["small"], [backend_id], faults)
+    wanted = kinds.wanted(["small"], [backend_id], faults)
     (task,) = kind.tasks(wanted)
     return task()
 
@@ -75,7 +77,7 @@ def test_more_faults_are_the_same_and_some_more() -> None:
     fewer, more = (
         [
             trial.key
-            for task in bit_flip.tasks(safety.wanted(["small"], ["pickle-5"], count))
+            for task in bit_flip.tasks(kinds.wanted(["small"], ["pickle-5"], count))
             for trial in task.trials
         ]
         for count in (100, 150)
@@ -139,7 +141,7 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cell]:
     sandbox.fork_from_here()
     monkeypatch.setattr(_faults, "LIMITS", sandbox.Limits(2.0, 2 * 10**9, 10**9))
     yield Cell(catalogue.get("small"), known["fragile"])
-    sandbox._context = usual
+    parent._context = usual
 
 
 @pytest.mark.parametrize("together", [True, False])
@@ -178,7 +180,7 @@ def test_worst_of_a_batch_is_shown() -> None:
 
 def test_cell_without_patience_is_made_later() -> None:
     """When there is no time left, batches have no records: the same command makes them."""
-    (task,) = bit_flip.tasks(safety.wanted(["small"], ["pickle-5"], 200, 1e-9))
+    (task,) = bit_flip.tasks(kinds.wanted(["small"], ["pickle-5"], 200, 1e-9))
     found = task()
     assert len(found) < len(task.trials)
     assert all(record["tried"] == 50 and record["wanted"] == 200 for record in found)
@@ -186,7 +188,7 @@ def test_cell_without_patience_is_made_later() -> None:
 
 def test_backend_that_is_not_right_is_not_damaged() -> None:
     """Where there is no right artifact, the record says why and counts nothing."""
-    (task,) = bit_flip.tasks(safety.wanted(["lambda_function"], ["pickle-5"], 50))
+    (task,) = bit_flip.tasks(kinds.wanted(["lambda_function"], ["pickle-5"], 50))
     (record,) = task()
     assert record["outcome"] == Outcome.ERROR_AT_DUMP
     assert (record["tried"], record["counts"]) == (0, {})

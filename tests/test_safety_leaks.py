@@ -16,9 +16,10 @@ import pytest
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.errors import UserError
+from persistbench.trials.accident import _members, _secrets, leaks
+from persistbench.trials.accident._unwrap import unwrap
 from persistbench.trials.campaign import Record
-from persistbench.trials.safety import Wanted, _members, _secrets, leaks
-from persistbench.trials.safety._unwrap import unwrap
+from persistbench.trials.kinds import Wanted
 from tests._doubles import Deadly, Double, Missing, known, linux
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from persistbench import backends
+from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.errors import UserError
-from persistbench.trials import safety, sandbox
-from persistbench.trials.safety import looking
+from persistbench.sandbox import parent
+from persistbench.trials import kinds
+from persistbench.trials.attack import inspection
 
 
 def _load(path: str) -> None:
@@ -65,14 +66,14 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
     usual = sandbox.context()
     sandbox.fork_from_here()
     yield backend
-    sandbox._context = usual
+    parent._context = usual
 
 
 def records(backend: Backend, *shapes: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the records of a backend by shape and look."""
     return {
         (record["subject"], record["place"]): record
-        for task in looking.tasks(safety.Wanted((), (backend,)))
+        for task in inspection.tasks(kinds.Wanted((), (backend,)))
         if task.trials[0].subject in shapes
         for record in task()
     }
@@ -133,11 +134,11 @@ def test_backend_that_is_missing_says_how_to_install_it(monkeypatch: pytest.Monk
 def test_looking_is_for_the_sandbox_only() -> None:
     """In a process without limits nothing is looked at."""
     with pytest.raises(UserError, match="runs in the sandbox only"):
-        list(looking._look("setstate", Careless(), "load", Path("a"), Path("b")))
+        list(inspection._look("setstate", Careless(), "load", Path("a"), Path("b")))
 
 
 def test_backends_without_a_look_and_blind_trust_have_no_trials() -> None:
     """What a library does not offer is not tried; the files of blind trust are those of skops."""
     known = backends.for_trials()
     chosen = tuple(one for one in known.values() if not one.looks() or one.only_for_trials)
-    assert not looking.tasks(safety.Wanted((), chosen))
+    assert not inspection.tasks(kinds.Wanted((), chosen))

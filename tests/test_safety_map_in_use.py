@@ -9,12 +9,13 @@ from typing import Any
 import joblib
 import pytest
 
-from persistbench import backends
+from persistbench import backends, sandbox
 from persistbench.backends import Backend, Claims
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import campaign, safety, sandbox
-from persistbench.trials.safety import map_in_use
+from persistbench.sandbox import parent
+from persistbench.trials import campaign, kinds
+from persistbench.trials.accident import map_in_use
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
 
@@ -66,12 +67,12 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     usual = sandbox.context()
     sandbox.fork_from_here()
     yield
-    sandbox._context = usual
+    parent._context = usual
 
 
 def records(*backend_ids: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the records of these backends by subject and mode."""
-    tasks = map_in_use.tasks(safety.wanted(["small"], backend_ids))
+    tasks = map_in_use.tasks(kinds.wanted(["small"], backend_ids))
     return {(record["subject"], record["place"]): record for task in tasks for record in task()}
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from persistbench import Case, backends
+from persistbench import Case, backends, sandbox
 from persistbench.backends import Backend
-from persistbench.trials import safety, sandbox, survival
-from persistbench.trials.safety import read_only_map
+from persistbench.sandbox import parent
+from persistbench.trials import kinds, survival
+from persistbench.trials.accident import read_only_map
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
 
@@ -67,7 +68,7 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     usual = sandbox.context()
     sandbox.fork_from_here()
     yield
-    sandbox._context = usual
+    parent._context = usual
 
 
 def found(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
@@ -82,7 +83,7 @@ def found(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
 @linux
 def test_outcome_is_that_of_the_method(forked: None) -> None:
     """Right, wrong, an error, a crash, what fails anyway and what is missing: each its word."""
-    tasks = read_only_map.tasks(safety.wanted())
+    tasks = read_only_map.tasks(kinds.wanted())
     records = found(tasks)
     assert {backend for backend, _ in records} == {"joblib", "missing"}  # pickle-5 does not map
     assert records["joblib", "predict"] == ("same", "")
@@ -104,7 +105,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 ) -> None:
     """A fit that fails is error-at-build of each trial, not the end of the campaign."""
     monkeypatch.setattr(survival, "build", lambda name: Case(Writer().nothing, None))
-    assert {one[0] for key, one in found(read_only_map.tasks(safety.wanted())).items()} == {
+    assert {one[0] for key, one in found(read_only_map.tasks(kinds.wanted())).items()} == {
         "error-at-build",
         "not-installed",
     }
@@ -112,7 +113,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 
 def test_real_estimators_are_asked() -> None:
     """Ridge predicts on a map of every backend that maps; only methods that it has are asked."""
-    tasks = read_only_map.tasks(safety.wanted())
+    tasks = read_only_map.tasks(kinds.wanted())
     (ridge,) = (task for task in tasks if task.trials[0].subject == "Ridge")
     assert set(found([ridge]).values()) == {("same", "")}
     assert {trial.place for trial in ridge.trials} == {"predict"}

@@ -10,8 +10,8 @@ import pytest
 
 from persistbench import backends
 from persistbench.errors import UserError
-from persistbench.trials import safety
-from persistbench.trials.safety import _payloads, scanners
+from persistbench.trials import kinds
+from persistbench.trials.attack import payloads, scanners
 
 Program = Callable[[str, str], Path]
 
@@ -109,15 +109,15 @@ def test_fickling_is_understood(
 
 def records(backend_id: str, pipelines: tuple[str, ...] = ("small",)) -> dict[tuple[str, str], Any]:
     """Return the records of a backend by scanner and place."""
-    wanted = safety.Wanted(pipelines, (backends.for_trials()[backend_id],))
+    wanted = kinds.Wanted(pipelines, (backends.for_trials()[backend_id],))
     (task,) = scanners.tasks(wanted)
     return {(record["subject"], record["place"]): record for record in task()}
 
 
 def test_records_hold_counts_only(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a shape nor a pipeline can be told from what is kept; all of them are counted."""
-    shapes = {name: _payloads.discover()[name] for name in ("setstate", "reduce-exec")}
-    monkeypatch.setattr(_payloads, "discover", lambda: shapes)
+    shapes = {name: payloads.discover()[name] for name in ("setstate", "reduce-exec")}
+    monkeypatch.setattr(payloads, "discover", lambda: shapes)
     program("picklescan", "echo 'Scanned files: 1'; grep -q exec $2 && exit 1; exit 0")
     found = records("pickle-5")
     marked, clean = found["picklescan", "marker"], found["picklescan", "clean"]

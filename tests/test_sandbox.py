@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from persistbench import backends, catalogue
-from persistbench.cells import Cell
+from persistbench import backends, sandbox
+from persistbench.cases import catalogue
+from persistbench.cells.cell import Cell
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import inside, sandbox
+from persistbench.sandbox import child, parent
 
 
 def _same() -> Verdict:
@@ -75,7 +76,7 @@ def _hungry() -> Verdict:
     try:
         bytearray(3 * 10**9)
     except MemoryError as error:
-        return inside.of_exception(Outcome.ERROR_AT_LOAD, error)
+        return child.of_exception(Outcome.ERROR_AT_LOAD, error)
     return _same()
 
 
@@ -83,7 +84,7 @@ def _large_file(path: Path) -> Verdict:
     try:
         path.write_bytes(bytes(2 * 10**6))
     except OSError as error:
-        return inside.of_exception(Outcome.ERROR_AT_DUMP, error)
+        return child.of_exception(Outcome.ERROR_AT_DUMP, error)
     return _same()
 
 
@@ -170,12 +171,12 @@ def test_daemon_may_have_children() -> None:
 
 def test_last_words_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that is read only when its child is gone is an answer, on a busy machine, too."""
-    read = sandbox._read
+    read = parent._read
 
     def late(*arguments: Any) -> None:
-        time.sleep(3 * sandbox._LOOK_SECONDS)
+        time.sleep(3 * parent._LOOK_SECONDS)
         read(*arguments)
 
-    monkeypatch.setattr(sandbox, "_read", late)
+    monkeypatch.setattr(parent, "_read", late)
     limits = sandbox.Limits(seconds=30)
     assert list(sandbox.answers(range, 3, limits=limits)) == [0, 1, 2]

@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
+from persistbench import sandbox
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import inside, sandbox, strays
+from persistbench.sandbox import child, orphans, parent
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone enforces all limits")
 
@@ -29,7 +30,7 @@ def _allocates() -> Iterator[Any]:
             kept.append(bytearray(10**7))
     except MemoryError as error:
         kept.clear()
-        yield inside.of_exception(Outcome.ERROR_AT_LOAD, error)
+        yield child.of_exception(Outcome.ERROR_AT_LOAD, error)
 
 
 def _loops() -> Iterator[Any]:
@@ -65,7 +66,7 @@ def _writes_one_file() -> Iterator[Any]:
             while True:
                 file.write(bytes(10**5))
     except OSError as error:
-        yield inside.of_exception(Outcome.ERROR_AT_DUMP, error)
+        yield child.of_exception(Outcome.ERROR_AT_DUMP, error)
 
 
 def _writes_many_files() -> Iterator[Any]:
@@ -227,7 +228,7 @@ def test_nothing_is_left_running(tmp_path: Path, daemon: bool, forking: bool) ->
     try:
         found = list(sandbox.answers(_leaves_a_process, tmp_path / "note", daemon, limits=LIMITS))
     finally:
-        sandbox._context = usual
+        parent._context = usual
     assert found == [Verdict(Outcome.SAME)]
     assert not _alive(int((tmp_path / "note").read_text()))
 
@@ -269,7 +270,7 @@ def test_folders_of_killed_processes_are_swept(own_tmpdir: Path) -> None:
 
 def test_answers_are_facts() -> None:
     """An answer may hold dataclasses and members of enums, and no other object."""
-    reader = sandbox._Answer
+    reader = parent._Answer
     good = (Verdict(Outcome.CRASH, "x"), [1, {"a": 2.0}], sandbox.Limits(1))
     import io
 
@@ -280,7 +281,7 @@ def test_answers_are_facts() -> None:
 
 
 def _limited() -> Verdict:
-    inside.required()
+    child.required()
     return Verdict(Outcome.SAME)
 
 
@@ -289,7 +290,7 @@ def test_what_can_hurt_needs_the_sandbox() -> None:
     from persistbench.errors import UserError
 
     with pytest.raises(UserError, match="sandbox"):
-        inside.required()
+        child.required()
     assert sandbox.run(_limited, limits=sandbox.Limits(seconds=30)).same
 
 
@@ -304,7 +305,7 @@ def test_forked_child_may_have_children() -> None:
     try:
         assert list(sandbox.answers(_has_a_child, limits=sandbox.Limits(5))) == [_same()]
     finally:
-        sandbox._context = usual
+        parent._context = usual
 
 
 def test_orphans_of_others_are_left_alone() -> None:
@@ -315,8 +316,8 @@ def test_orphans_of_others_are_left_alone() -> None:
     try:
         assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)).same
         assert other.is_running()
-        assert other.pid in strays.children(os.getpid())
+        assert other.pid in orphans.children(os.getpid())
     finally:
-        sandbox._context = usual
+        parent._context = usual
         other.kill()
         other.wait()

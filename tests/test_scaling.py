@@ -7,12 +7,15 @@ from typing import Any
 import psutil
 import pytest
 
-from persistbench import backends, scaling
+from persistbench import backends
 from persistbench.backends.pickle import Pickle
+from persistbench.cases import scaled
+from persistbench.cases.fitted import fit
 from persistbench.errors import UserError
-from persistbench.fitted import fit
+from persistbench.measure import scaling
 from persistbench.outcomes import Outcome
-from persistbench.report.figures import Figure, Place, Table
+from persistbench.records import questions
+from persistbench.records.figures import Figure, Place, Table
 from persistbench.report.sections import scaling as section
 
 
@@ -20,8 +23,8 @@ from persistbench.report.sections import scaling as section
 def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The smallest sizes alone."""
     chosen = ("array-1MB", "array-2MB", "objects-1000", "objects-3000")
-    known = {name: scaling.pipelines()[name] for name in chosen}
-    monkeypatch.setattr(scaling, "pipelines", lambda: known)
+    known = {name: scaled.pipelines()[name] for name in chosen}
+    monkeypatch.setattr(scaled, "pipelines", lambda: known)
     monkeypatch.chdir(tmp_path)
 
 
@@ -42,7 +45,7 @@ class Wrong(Pickle):
 
 def test_sizes_are_what_they_are_called() -> None:
     """An array of 1 MB is a pickle of 1 MB; 3,000 objects are words and numbers."""
-    known = scaling.pipelines()
+    known = scaled.pipelines()
     payload = fit(known["array-1MB"]).payload_bytes
     assert payload == pytest.approx(1e6, rel=0.02)
     vocabulary = known["objects-3000"].build().estimator.vocabulary_
@@ -51,27 +54,27 @@ def test_sizes_are_what_they_are_called() -> None:
 
 def test_names_tell_the_sizes() -> None:
     """What the report reads from a name is what was measured."""
-    for name, pipeline in scaling.pipelines().items():
-        assert scaling.size_of(name) == (pipeline.kind, pipeline.size)
+    for name, pipeline in scaled.pipelines().items():
+        assert questions.size_of(name) == (pipeline.kind, pipeline.size)
 
 
 def test_largest_is_chosen_by_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """PERSISTBENCH_MAX_MB adds the sizes up to it."""
-    monkeypatch.setenv(scaling.MAX_MB, "1024")
-    assert "array-1024MB" in scaling.pipelines.__wrapped__()
-    monkeypatch.delenv(scaling.MAX_MB)
-    assert "array-512MB" not in scaling.pipelines.__wrapped__()
+    monkeypatch.setenv(scaled.MAX_MB, "1024")
+    assert "array-1024MB" in scaled.pipelines.__wrapped__()
+    monkeypatch.delenv(scaled.MAX_MB)
+    assert "array-512MB" not in scaled.pipelines.__wrapped__()
 
 
 @pytest.mark.parametrize("text", ["much", "0", "-1", "1e3"])
 def test_what_is_no_number_of_megabytes_is_said(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence names the variable and shows what to write."""
-    monkeypatch.setenv(scaling.MAX_MB, text)
+    monkeypatch.setenv(scaled.MAX_MB, text)
     with pytest.raises(UserError, match=f"PERSISTBENCH_MAX_MB is '{text}'"):
-        scaling.pipelines.__wrapped__()
+        scaled.pipelines.__wrapped__()
 
 
-@pytest.mark.parametrize("kind", scaling.KINDS)
+@pytest.mark.parametrize("kind", scaled.KINDS)
 @pytest.mark.usefixtures("few")
 def test_every_size_has_its_calls(kind: str, tmp_path: Path) -> None:
     """Each pass leaves one dump and one load of each size, and no file."""
@@ -110,7 +113,7 @@ def test_no_room_is_said_before(
     """A size without room is refused with both numbers, and nothing is fitted for it."""
     real = getattr(psutil, function)
     monkeypatch.setattr(psutil, function, lambda *a: real(*a)._replace(**{field: 5_000_000}))
-    monkeypatch.setattr(scaling.Scaled, "build", None)
+    monkeypatch.setattr(scaled.Scaled, "build", None)
     refused = scaling.measure("array", backends.get("pickle-3"))["array-2MB"]["verdict"]
     need = "8" if what == "memory" else "6"
     assert refused["reason"] == f"array-2MB needs {need} MB of {what}, and 5 MB are free"

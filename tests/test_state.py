@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from persistbench import Case
-from persistbench.state import differences, state
+from persistbench.integrity.state import differences, state
 
 
 def test_copy_has_the_same_state(case: Case) -> None:
@@ -65,7 +65,7 @@ def test_state_is_the_same_in_another_process(case: Case) -> None:
     """Digests do not depend on the process, not even those of sets."""
     case.estimator[0].names_ = {"one", "two", "three"}
     program = (
-        "import pickle, sys; from persistbench.state import state; "
+        "import pickle, sys; from persistbench.integrity.state import state; "
         "print(sorted(state(pickle.loads(sys.stdin.buffer.read())).items()))"
     )
     found = subprocess.run(

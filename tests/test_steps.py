@@ -8,8 +8,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from persistbench import Case, backends, steps
+from persistbench import Case, backends
 from persistbench.errors import UserError
+from persistbench.measure import weigh
 
 PICKLE = backends.get("pickle-5")
 
@@ -25,13 +26,13 @@ def test_each_step_is_weighed_alone() -> None:
     """The neighbours hold the bytes; the advice names them and their array."""
     X = np.random.default_rng(0).standard_normal((2_000, 10))
     model = make_pipeline(StandardScaler(), KNeighborsClassifier(algorithm="brute"))
-    scaler, neighbours = steps.weigh(model.fit(X, X[:, 0] > 0), PICKLE)
+    scaler, neighbours = weigh.weigh(model.fit(X, X[:, 0] > 0), PICKLE)
     assert (scaler.step, scaler.kind) == ("standardscaler", "StandardScaler")
     assert neighbours.largest == "_fit_X"
     assert neighbours.bytes is not None
     assert neighbours.bytes > X.nbytes
     assert neighbours.bytes - X.nbytes < 25_000
-    advice = steps.advice([scaler, neighbours])
+    advice = weigh.advice([scaler, neighbours])
     assert advice.startswith("kneighborsclassifier (KNeighborsClassifier) holds 100% of")
     assert "most of it in _fit_X" in advice
 
@@ -39,7 +40,7 @@ def test_each_step_is_weighed_alone() -> None:
 def test_step_that_cannot_be_saved_has_no_size(case: Case) -> None:
     """The others are weighed all the same."""
     case.estimator[0].function_ = lambda: None
-    first, second = steps.weigh(case.estimator, PICKLE)
+    first, second = weigh.weigh(case.estimator, PICKLE)
     assert first.bytes is None
     assert second.bytes
 
@@ -47,8 +48,8 @@ def test_step_that_cannot_be_saved_has_no_size(case: Case) -> None:
 def test_pickle_is_opened_only_if_it_is_trusted(artifact: Path) -> None:
     """A file that may run code needs a word of the reader."""
     with pytest.raises(UserError, match="--trusted"):
-        steps.of_artifact(artifact, PICKLE, (), trusted=False)
-    size, found = steps.of_artifact(artifact, PICKLE, (), trusted=True)
+        weigh.of_artifact(artifact, PICKLE, (), trusted=False)
+    size, found = weigh.of_artifact(artifact, PICKLE, (), trusted=True)
     assert size == artifact.stat().st_size
     assert [step.step for step in found] == ["standardscaler", "logisticregression"]
 
@@ -57,4 +58,4 @@ def test_file_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
     """The exception is in it."""
     (tmp_path / "nonsense").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="cannot be loaded with pickle-5: UnpicklingError"):
-        steps.of_artifact(tmp_path / "nonsense", PICKLE, (), trusted=True)
+        weigh.of_artifact(tmp_path / "nonsense", PICKLE, (), trusted=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from persistbench import store
+from persistbench import cache, files
 from persistbench.errors import UserError
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
@@ -15,30 +15,30 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="permissions are
 @posix_only
 def test_folder_is_private() -> None:
     """Pickles are kept in a folder that only its owner can enter."""
-    assert store.folder().parent.stat().st_mode & 0o077 == 0
+    assert cache.folder().parent.stat().st_mode & 0o077 == 0
 
 
 @posix_only
 def test_folder_open_to_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that others could have written to is not used."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    root = store.folder().parent
+    root = cache.folder().parent
     root.chmod(0o777)
     with pytest.raises(UserError, match="open to other users"):
-        store.folder()
+        cache.folder()
 
 
 @posix_only
 def test_planted_link_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A symbolic link in place of the folder is not followed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    root = store.folder().parent
+    root = cache.folder().parent
     (root.parent / "elsewhere").mkdir(mode=0o700)
-    (root / store.folder().name).rmdir()
+    (root / cache.folder().name).rmdir()
     root.rmdir()
     root.symlink_to(root.parent / "elsewhere")
     with pytest.raises(UserError, match="belongs to somebody else"):
-        store.folder()
+        cache.folder()
 
 
 def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path.write_text("old")
 
     def fail() -> None:
-        with store.replacing(path) as temporary:
+        with files.replacing(path) as temporary:
             temporary.write_text("ne")
             raise OSError("disk full")
 
@@ -61,11 +61,11 @@ def test_stale_files_of_one_family_are_dropped(tmp_path: Path) -> None:
     """Files of another key go; files of a family whose name is longer stay."""
     for name in ("a.joblib.11", "a.joblib.22", "a.joblib-zlib-1.11", "a.joblib.22.rows"):
         (tmp_path / name).touch()
-    store.drop_others(tmp_path, "a.joblib", "22")
+    cache.drop_others(tmp_path, "a.joblib", "22")
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"a.joblib.22", "a.joblib-zlib-1.11", "a.joblib.22.rows"}
 
 
 def test_digest_tells_where_a_part_ends() -> None:
     """Parts are not just joined: "ab", "c" is not "a", "bc"."""
-    assert store.digest("ab", "c") != store.digest("a", "bc")
+    assert files.digest("ab", "c") != files.digest("a", "bc")

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from persistbench import pairs, records
-from persistbench.fresh import STAGES
-from persistbench.machine import describe
+from persistbench.measure import paired
+from persistbench.measure.fresh import STAGES
+from persistbench.records import jsonl, pairs
+from persistbench.suite.registration import describe
 
 ROOT = Path(__file__).parents[1]
 EXISTING = ("-E", f"existing:{sys.executable}", "--set-commit-hash", "HEAD")
@@ -124,7 +125,7 @@ def figures(suite: Path, benchmark: str) -> dict[tuple[str, str], Any]:
 def outcomes(suite: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     """Return the newest record by pipeline, backend, access and question."""
     (path,) = suite.glob("results/*/*.outcomes.jsonl")
-    found, broken = records.read(path)
+    found, broken = jsonl.read(path)
     assert not broken
     keys = ("pipeline", "backend", "access", "question")
     return {tuple(record[key] for key in keys): record for record in found}  # type: ignore[misc]
@@ -173,13 +174,13 @@ def test_calls_in_turn_are_kept(suite: Path) -> None:
     assert not broken
     assert set(before) == {("load", "small", "pickle-5"), ("load", "small", "joblib")}
     found = before["load", "small", "joblib"]
-    assert [set(found.ratios), len(found.cpu)] == [{"pickle-5", "raw"}, pairs.PROCESSES]
+    assert [set(found.ratios), len(found.cpu)] == [{"pickle-5", "raw"}, paired.PROCESSES]
     assert all(len(ratios) >= 3 for ratios in found.ratios["pickle-5"])
     bench(suite, "-b", r"time_load\('small', 'joblib'", "--quick")
     after, _ = pairs.read(path)
     assert after["load", "small", "pickle-5"] == before["load", "small", "pickle-5"]
-    assert after["load", "small", "joblib"].cpu[: pairs.PROCESSES] == found.cpu
-    assert len(after["load", "small", "joblib"].cpu) == pairs.PROCESSES + 1
+    assert after["load", "small", "joblib"].cpu[: paired.PROCESSES] == found.cpu
+    assert len(after["load", "small", "joblib"].cpu) == paired.PROCESSES + 1
 
 
 def test_wrong_answer_gets_no_number_and_fails_the_run(suite: Path) -> None:

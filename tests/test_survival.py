@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from persistbench import Case, backends
+from persistbench import Case, backends, sandbox
 from persistbench.backends import Backend
 from persistbench.errors import UserError
-from persistbench.trials import sandbox, survival
+from persistbench.sandbox import parent
+from persistbench.trials import survival
 from tests.test_campaign import wait_for
 
 
@@ -86,7 +87,7 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     usual = sandbox.context()
     sandbox.fork_from_here()
     yield
-    sandbox._context = usual
+    parent._context = usual
 
 
 def outcomes(task: Any) -> dict[str, dict[str, Any]]:

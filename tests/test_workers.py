@@ -9,10 +9,13 @@ from typing import Any
 import psutil
 import pytest
 
-from persistbench import backends, catalogue, memory, workers
+from persistbench import backends
 from persistbench.backends.pickle import Pickle
-from persistbench.cells import Cell
+from persistbench.cases import catalogue
+from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
+from persistbench.measure import workers
+from persistbench.system import memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="smaps_rollup")
 

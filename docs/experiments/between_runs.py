@@ -34,19 +34,19 @@ def measure(cell):
     """Return what is typical of the ratios to the reference in one process."""
     from benchmarks.dump import Dump
     from benchmarks.load import Load
-    from persistbench import intervals
+    from persistbench.statistics import ratios
 
     question, *names = cell
     suite = {"load": Load, "dump": Dump}[question]()
-    ratios = []
+    measured = []
     for _ in range(PAIRS + 1):
         suite.setup(*names)
         start = suite.timer()
         suite.call()
         wall = suite.timer() - start
         suite.teardown(*names)
-        ratios.append(wall / suite.turns[0])
-    return intervals.typical(ratios[1:])
+        measured.append(wall / suite.turns[0])
+    return ratios.typical(measured[1:])
 
 
 def run(_):

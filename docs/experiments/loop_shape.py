@@ -18,8 +18,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.load import Load
-from persistbench import backends, catalogue, intervals
-from persistbench.cells import Cell
+from persistbench import backends
+from persistbench.cases import catalogue
+from persistbench.cells.cell import Cell
 
 CELLS = (
     ("small", "pickle-5"),
@@ -86,7 +87,7 @@ def main():
     ):
         for task, ratios in zip(tasks, pool.imap(measure, tasks), strict=True):
             found[task].append(ratios)
-    estimates = intervals.estimate(found)
+    estimates = ratios.estimate(found)
     print(f"| load | {' | '.join(VARIANTS)} |\n{'|---' * (len(VARIANTS) + 1)}|")
     for cell in CELLS:
         texts = (

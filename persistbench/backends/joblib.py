@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
 
-from persistbench.backends._base import Backend, Claims
+from persistbench.backends import Backend, Claims
 from persistbench.errors import UnsupportedError
 
 

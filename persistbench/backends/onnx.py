@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from persistbench.backends._base import Backend, Claims
+from persistbench.backends import Backend, Claims
 from persistbench.errors import UnsupportedError
 
 _METHODS = {

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from persistbench.backends import _disassembler
-from persistbench.backends._base import Backend
+from persistbench.backends import Backend, _disassembler
 from persistbench.errors import UnsupportedError
 
 

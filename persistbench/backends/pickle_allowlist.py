@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from persistbench.backends import _disassembler
-from persistbench.backends._base import Backend, Claims
+from persistbench.backends import Backend, Claims, _disassembler
 from persistbench.backends._reviewed import NAMES
 from persistbench.errors import UnsupportedError
 

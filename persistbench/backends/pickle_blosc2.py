@@ -4,8 +4,7 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
-from persistbench.backends import _container
-from persistbench.backends._base import Backend
+from persistbench.backends import Backend, _container
 from persistbench.errors import UnsupportedError
 
 

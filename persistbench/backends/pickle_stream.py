@@ -5,7 +5,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from persistbench.backends._base import Backend, Claims
+from persistbench.backends import Backend, Claims
 from persistbench.errors import UnsupportedError
 
 

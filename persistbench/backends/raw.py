@@ -5,7 +5,7 @@ import pickle
 from dataclasses import dataclass
 from typing import Any
 
-from persistbench.backends._base import Backend, Claims
+from persistbench.backends import Backend, Claims
 
 
 @dataclass(frozen=True)

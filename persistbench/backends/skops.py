@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from persistbench.backends._base import Backend, Claims
+from persistbench.backends import Backend, Claims
 from persistbench.errors import UnsupportedError
 
 

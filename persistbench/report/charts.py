@@ -9,11 +9,11 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup, escape
 
-from persistbench import store
+from persistbench import files
 from persistbench.backends import FLOOR
+from persistbench.records.figures import Figure
 from persistbench.report.dataset import columns
-from persistbench.report.figures import Figure
-from persistbench.report.formats import with_interval
+from persistbench.report.tables import with_interval
 from persistbench.report.templates import fill
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
@@ -228,6 +228,6 @@ def save(picture: Picture, folder: Path, name: str) -> list[Path]:
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
     drawn = vl_convert.vegalite_to_svg(text)
     named = f'<svg role="img" aria-label="{escape(picture.alt)}" '
-    store.publish(svg, drawn.replace("<svg ", named, 1))
-    store.publish(png, vl_convert.vegalite_to_png(text, scale=1.5))
+    files.publish(svg, drawn.replace("<svg ", named, 1))
+    files.publish(png, vl_convert.vegalite_to_png(text, scale=1.5))
     return [svg, png]

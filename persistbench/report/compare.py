@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from persistbench import backends
 from persistbench.backends import REFERENCE
-from persistbench.intervals import SAME, LogRatio
-from persistbench.report.figures import Figure
+from persistbench.records.figures import Figure
+from persistbench.statistics.ratios import SAME, LogRatio
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ def ratio(one: Figure, other: Figure) -> Ratio:
     """Return ``one / other``; both must have a value.
 
     If both were called in turn, or each in turn with the same reference, the ratio is that of
-    the calls in turn (see `persistbench.intervals`). Otherwise the interval is made of those of
-    the two figures on a log scale by the MOVER method (Zou and Donner 2008, Statistics in
+    the calls in turn (see `persistbench.statistics.ratios`). Otherwise the interval is made of
+    those of the two figures on a log scale by the MOVER method (Zou and Donner 2008, Statistics in
     Medicine 27:1693), and what a slower minute did to one of them is not taken out.
     A figure without an interval (a size, a count) is exact.
     """

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from persistbench.backends import FLOOR, REFERENCE
+from persistbench.records.figures import CPU, Figure, Table
 from persistbench.report.compare import best, ratio
-from persistbench.report.figures import CPU, Figure, Table
-from persistbench.report.formats import human, interval
+from persistbench.report.tables import interval
+from persistbench.units import human
 
 BEST = "best"
 REFERENCES = {BEST: "the best of the row", REFERENCE: REFERENCE, FLOOR: f"{FLOOR}, the floor"}

@@ -7,10 +7,11 @@ from typing import Any
 
 import altair as alt
 
-from persistbench.intervals import wilson
 from persistbench.outcomes import Outcome
-from persistbench.report import charts, forms, trials
+from persistbench.records import forms, trial
+from persistbench.report import charts
 from persistbench.report.safety import Places, Record
+from persistbench.statistics.shares import wilson
 
 WAYS = {forms.BIT_FLIP: "one flipped bit", forms.TRUNCATION: "cut off"}
 
@@ -88,8 +89,8 @@ def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:
 def of_one_run(found: Iterable[Record]) -> list[Record]:
     """Return the batches that were made with the versions of the newest of their cell."""
     batches = sorted(found, key=lambda record: record["date"])
-    newest = {(r["subject"], r["backend"]): trials.versions([r]) for r in batches}
-    return [r for r in batches if trials.versions([r]) == newest[r["subject"], r["backend"]]]
+    newest = {(r["subject"], r["backend"]): trial.versions([r]) for r in batches}
+    return [r for r in batches if trial.versions([r]) == newest[r["subject"], r["backend"]]]
 
 
 def pipelines(found: dict[str, Places]) -> list[str]:
@@ -201,12 +202,12 @@ def table(found: list[Record]) -> dict[str, tuple[dict[str, Sum], dict[str, list
             name: (one.counts, one.tried, one.wanted, one.pipelines, one.without)
             for name, one in own.items()
         }
-        names = trials.named(keys)
+        names = trial.named(keys)
         words: list[str] = [
             word for word in _WORDS if any(one.counts[word] for one in own.values())
         ]
         rows = {names[backend]: one for backend, one in own.items() if one.tried}
-        shown[pipeline] = (rows, trials.members(names), words)
+        shown[pipeline] = (rows, trial.members(names), words)
     return shown
 
 

@@ -8,7 +8,8 @@ import altair as alt
 from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
-from persistbench.report import charts, trials
+from persistbench.records import trial
+from persistbench.report import charts
 from persistbench.report.templates import fill
 
 
@@ -55,7 +56,7 @@ def interactive(
         alt_text: what it shows, for a reader who cannot see it.
         how: see :func:`chart`.
     """
-    names = {index: trials.alike(found, lambda r: tell(r)[0]) for index, found in places}
+    names = {index: trial.alike(found, lambda r: tell(r)[0]) for index, found in places}
     rows = [row for index, found in places for row in cells(index, found, names[index], tell)]
     shown = {row["word"] for row in rows}
     used = {word: look for word, look in looks.items() if word in shown}
@@ -63,7 +64,7 @@ def interactive(
         "heat.html",
         looks=used,
         chart=charts.interactive(name, chart(rows, used, **how), alt_text),
-        alike=[(index, trials.members(own)) for index, own in names.items()],
+        alike=[(index, trial.members(own)) for index, own in names.items()],
     )
 
 
@@ -86,7 +87,7 @@ def cells(
                 "where": key[2],
                 "word": word,
                 "reason": reason,
-                "versions": trials.versions([record]),
+                "versions": trial.versions([record]),
             }
     return list(rows.values())
 

@@ -2,10 +2,11 @@
 
 import vl_convert
 
-from persistbench import catalogue
-from persistbench.report import charts, dataset, sections, trials
-from persistbench.report.figures import Place, Table
-from persistbench.report.formats import HOW_TO_MEASURE
+from persistbench.cases import catalogue
+from persistbench.records import trial
+from persistbench.records.figures import Place, Table
+from persistbench.report import charts, dataset, sections
+from persistbench.report.tables import HOW_TO_MEASURE
 from persistbench.report.templates import asset, fill
 
 
@@ -60,5 +61,5 @@ def _pipelines(table: Table) -> dict[str, str]:
     """Return what each pipeline stresses; empty for one that is not in the catalogue."""
     known = {name: pipeline.stresses for name, pipeline in catalogue.discover().items()}
     usable = {f.pipeline for f in table.figures if f.value is not None and not f.scaled}
-    usable |= {r["subject"] for _, found in table.tried(trials.EXACTNESS) for r in found}
+    usable |= {r["subject"] for _, found in table.tried(trial.EXACTNESS) for r in found}
     return {name: known.get(name, "") for name in sorted(usable)}

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from persistbench.errors import UserError
+from persistbench.records.collect import collect
 from persistbench.report import charts, sections
-from persistbench.report.collect import collect
-from persistbench.report.formats import HOW_TO_MEASURE
+from persistbench.report.tables import HOW_TO_MEASURE
 
 
 def write(results: Path, folder: Path) -> list[Path]:

@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from persistbench import backends
 from persistbench.outcomes import Outcome
-from persistbench.report import heat, trials
-from persistbench.report.figures import Table
+from persistbench.records import trial
+from persistbench.records.figures import Table
+from persistbench.report import heat
 
 Record = dict[str, Any]
 Places = list[tuple[int, list[Record]]]
@@ -43,7 +44,7 @@ def versions(found: Mapping[str, Places]) -> list[tuple[int, str]]:
     for places in found.values():
         for index, own in places:
             records.setdefault(index, []).extend(own)
-    return [(index, trials.versions(own)) for index, own in sorted(records.items())]
+    return [(index, trial.versions(own)) for index, own in sorted(records.items())]
 
 
 def by_design(backend: str) -> bool:
@@ -118,11 +119,11 @@ def matrix(found: Mapping[str, Places], columns: Sequence[Column]) -> list[Matri
                     own.outcomes += Counter(record.get("counts") or [record["outcome"]])
     shown: list[Matrix] = []
     for index, rows in sorted(cells.items()):
-        names = trials.named(
+        names = trial.named(
             {b: {h: (c.bad, c.of) for h, c in own.items()} for b, own in rows.items()}
         )
         used = {heading for own in rows.values() for heading, cell in own.items() if cell.of}
         headings = [column.heading for column in columns if column.heading in used]
         kept = {names[backend]: own for backend, own in sorted(rows.items())}
-        shown.append((index, headings, kept, trials.members(names)))
+        shown.append((index, headings, kept, trial.members(names)))
     return shown

@@ -1,4 +1,8 @@
-"""HTML is made by Jinja from the files in assets/: every text that goes in is escaped."""
+"""HTML is made by Jinja: every text that goes in is escaped.
+
+A section's template and script lie beside its .py file in sections/; what several sections
+share lies in assets/.
+"""
 
 import base64
 import gzip
@@ -10,16 +14,16 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from persistbench.report.formats import human, times
+from persistbench.units import human, times
 
-_FOLDER = Path(__file__).parent / "assets"
+_FOLDERS = tuple(Path(__file__).parent / name for name in ("sections", "assets"))
 _JSON: dict[str, Any] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
 
 
 @cache
 def _environment() -> Environment:
     found = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader(_FOLDERS),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -31,13 +35,14 @@ def _environment() -> Environment:
 
 
 def fill(template: str, **values: Any) -> Markup:
-    """Return a template of assets/ with its values, escaped."""
+    """Return a template with its values, escaped."""
     return Markup(_environment().get_template(template).render(**values))  # noqa: S704 (escaped)
 
 
 def asset(name: str) -> Markup:
     """Return a script or style sheet of ours as it is."""
-    return Markup((_FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 (our own file)
+    path = next(folder / name for folder in _FOLDERS if (folder / name).is_file())
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 (our own file)
 
 
 def packed(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from persistbench.report.figures import Figure
+from persistbench.records.figures import Figure
 
 
 @dataclass(frozen=True)

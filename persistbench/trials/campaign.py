@@ -16,10 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from persistbench import backends, records, store
+from persistbench import backends, files, sandbox
 from persistbench.errors import UserError, unknown
 from persistbench.outcomes import Verdict
-from persistbench.trials import processes, sandbox
+from persistbench.records import jsonl, libraries
+from persistbench.trials import processes
 
 Record = dict[str, Any]
 
@@ -82,7 +83,7 @@ def trial(
     names = [kind, subject, backend_id, *([place] if place else [])]
     made_with = _made_with(backend_id, version)
     if made_of:
-        made_with = store.digest(made_with, made_of)
+        made_with = files.digest(made_with, made_of)
     return Trial(kind, subject, backend_id, place, f"{'/'.join(names)}/{made_with}")
 
 
@@ -171,11 +172,11 @@ def _known(path: Path, warn: Callable[[str], None]) -> dict[str, Record]:
     if not path.is_file():
         return {}
     with _alone(path):
-        found, broken = records.read(path)
+        found, broken = jsonl.read(path)
         for sentence in broken:
             warn(f"{sentence} Its trial is made again.")
         if broken:
-            store.publish(path, _lines(found))
+            files.publish(path, _lines(found))
     return {record["key"]: record for record in found if "key" in record}
 
 
@@ -216,14 +217,14 @@ def _alone(path: Path) -> Iterator[BinaryIO]:
 
 @cache
 def _versions(backend_id: str) -> dict[str, str]:
-    return records.versions({*processes.LIBRARIES, *backends.for_trials()[backend_id].requires})
+    return libraries.versions({*processes.LIBRARIES, *backends.for_trials()[backend_id].requires})
 
 
 @cache
 def _made_with(backend_id: str, version: int) -> str:
     """Return a digest of what decides an outcome: versions, and the backend's own source."""
     libraries = json.dumps(_versions(backend_id))
-    return store.digest(
+    return files.digest(
         str(version),
         platform.python_version(),
         libraries,

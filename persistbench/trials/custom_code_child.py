@@ -17,9 +17,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import FunctionTransformer
 
-from persistbench import backends
+from persistbench import backends, sandbox
+from persistbench.cells import attempt
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import attempt, inside, sandbox
+from persistbench.sandbox import child
 
 SCRIPT, MODULE = "users_script", "users_module"
 ROWS = np.arange(6.0).reshape(3, 2)
@@ -105,14 +106,14 @@ def right_answer(kind: str) -> Any:
 
 def save(kind: str, backend_id: str, path: str) -> Verdict:
     """Fit an estimator and save it."""
-    inside.hush()
+    child.hush()
     backend = backends.get(backend_id).trusting(TRUSTED)
     return attempt.dump(backend, KINDS[kind]().fit(ROWS), ROWS, path)
 
 
 def load(kind: str, backend_id: str, path: str) -> Verdict:
     """Load what was saved and use it."""
-    inside.hush()
+    child.hush()
     backend = backends.get(backend_id).trusting(TRUSTED)
     loaded, verdict = attempt.load(backend, path)
     if not verdict.same:
@@ -120,7 +121,7 @@ def load(kind: str, backend_id: str, path: str) -> Verdict:
     try:
         answer = np.asarray(loaded.transform(ROWS))
     except Exception as error:
-        return inside.of_exception(Outcome.ERROR_AT_USE, error)
+        return child.of_exception(Outcome.ERROR_AT_USE, error)
     tolerance = backend.claims.tolerance
     if np.allclose(answer, right_answer(kind), rtol=tolerance, atol=tolerance):
         return Verdict(Outcome.SAME)

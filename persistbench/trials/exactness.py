@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from persistbench import backends, catalogue
-from persistbench.fitted import BuildError, MissingLibraryError, fit
+from persistbench import backends
+from persistbench.cases import catalogue
+from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.trials import campaign, exactness_child
 from persistbench.trials.campaign import Record, Task, Trial

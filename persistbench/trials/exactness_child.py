@@ -14,14 +14,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from persistbench import backends, catalogue
+from persistbench import backends
 from persistbench.backends import Backend
-from persistbench.cells import Cell
-from persistbench.integrity import scores
+from persistbench.cases import catalogue
+from persistbench.cells import attempt
+from persistbench.cells.cell import Cell
+from persistbench.integrity.answers import scores
+from persistbench.integrity.state import differences, state
+from persistbench.measure.weigh import weigh
 from persistbench.outcomes import Outcome, explain
-from persistbench.state import differences, state
-from persistbench.steps import weigh
-from persistbench.trials import attempt
 
 WEIGHED = ("pickle-5", "joblib", "skops")
 """The backends whose artifacts are taken apart into steps."""
@@ -44,7 +45,7 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
     """
     from sklearn.base import clone
 
-    from persistbench.fitted import fit
+    from persistbench.cases.fitted import fit
 
     fitted = fit(catalogue.get(pipeline))
     reference, estimator = fitted.load_reference(), fitted.load_estimator()

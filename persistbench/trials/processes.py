@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from persistbench import backends, records
+from persistbench import backends
 from persistbench.errors import UserError
+from persistbench.records import libraries
 
 Work = Callable[[], Any]
 """It is sent to another process."""
@@ -224,4 +225,4 @@ def _watched(found: Iterator[Any], client: Any, scheduler: str) -> Iterator[Any]
 def environment() -> dict[str, str]:
     """Return the versions of Python and of every library that some backend requires."""
     needed = {name for backend in backends.discover().values() for name in backend.requires}
-    return {"python": platform.python_version(), **records.versions({*LIBRARIES, *needed})}
+    return {"python": platform.python_version(), **libraries.versions({*LIBRARIES, *needed})}

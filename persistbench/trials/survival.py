@@ -17,11 +17,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from persistbench import backends
+from persistbench import backends, sandbox
 from persistbench.case import Case
+from persistbench.cells import attempt
 from persistbench.errors import UserError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import attempt, campaign, inside, sandbox
+from persistbench.sandbox import child
+from persistbench.trials import campaign
 from persistbench.trials.campaign import Record, Task, Trial
 
 KIND = "survival"
@@ -139,7 +141,7 @@ def _rows(estimator: Any, tags: Any) -> Any:
 
 def make(trials: Sequence[Trial]) -> list[Record]:
     """Return the records of one estimator's trials."""
-    sandbox.preload("persistbench.trials.warm_libraries")
+    sandbox.preload("persistbench.sandbox.warm_libraries")
     ready = [one for one in trials if not backends.get(one.backend).missing]
     with tempfile.TemporaryDirectory(prefix="persistbench-") as folder:
         artifacts = _saved([one.backend for one in ready], trials[0].subject, Path(folder))
@@ -212,17 +214,17 @@ def _saved(backend_ids: list[str], name: str, folder: Path) -> dict[str, _Artifa
 
 def _save(name: str, backend_ids: tuple[str, ...], original: Path) -> Iterator[Verdict]:
     """Yield the verdict on the fit, then on the dump of each backend; in a child process."""
-    from persistbench.integrity import reference
-    from persistbench.state import differences, state
+    from persistbench.integrity.answers import reference
+    from persistbench.integrity.state import differences, state
 
-    inside.hush()
+    child.hush()
     try:
         case = build(name)
         said = reference(case, needs_use=False)
         held = state(case.estimator)
         original.write_bytes(pickle.dumps((said, held), protocol=5))
     except Exception as error:
-        yield inside.of_exception(Outcome.ERROR_AT_BUILD, error)
+        yield child.of_exception(Outcome.ERROR_AT_BUILD, error)
         return
     yield Verdict(Outcome.SAME)
     for one in backend_ids:
@@ -251,7 +253,7 @@ def _loaded(backend_id: str, artifact: _Artifact | None) -> _Found:
 
 def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:
     """Yield what is found out about an artifact; in a child process."""
-    inside.hush()
+    child.hush()
     backend, path = backends.get(backend_id), str(artifact.path)
     said, held = pickle.loads(artifact.original.read_bytes())
     untrusted: int | None = None
@@ -263,7 +265,7 @@ def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:
         if backend.claims.audits:
             untrusted = len(backend.audit(path))
     except Exception as error:
-        yield found(inside.of_exception(Outcome.ERROR_AT_LOAD, error))
+        yield found(child.of_exception(Outcome.ERROR_AT_LOAD, error))
         return
     loaded, verdict = attempt.load(backend, path)
     yield found(attempt.use(backend, loaded, said, held) if verdict.same else verdict)

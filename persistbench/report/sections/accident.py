@@ -8,8 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
-from persistbench.report import advice, charts, faults, forms, heat, safety, trials
-from persistbench.report.figures import Table
+from persistbench.records import forms, trial
+from persistbench.records.figures import Table
+from persistbench.report import advice, charts, faults, heat, safety
 from persistbench.report.safety import Record
 from persistbench.report.sections import custom_code
 from persistbench.report.templates import fill
@@ -113,7 +114,7 @@ def render(table: Table) -> Markup | None:
             ],
         ),
         read_only=[
-            (index, asked(own), failing(own), trials.versions(own))
+            (index, asked(own), failing(own), trial.versions(own))
             for index, own in found.get(forms.READ_ONLY_MAP, [])
         ],
         concurrent=[(index, *shared(own)) for index, own in found.get(forms.CONCURRENT_USE, [])],
@@ -300,6 +301,6 @@ def shared(
     def badness(own: dict[str, Shared]) -> tuple[int, int]:
         return sum(s.wrong for s in own.values()), sum(s.errors.total() for s in own.values())
 
-    names = trials.named(rows)
+    names = trial.named(rows)
     ordered = sorted(rows.items(), key=lambda item: (*(-n for n in badness(item[1])), item[0]))
-    return {names[backend]: own for backend, own in ordered}, trials.members(names)
+    return {names[backend]: own for backend, own in ordered}, trial.members(names)

@@ -2,8 +2,9 @@
 
 from markupsafe import Markup
 
-from persistbench.report import advice, forms
-from persistbench.report.figures import Table
+from persistbench.records import forms
+from persistbench.records.figures import Table
+from persistbench.report import advice
 from persistbench.report.templates import fill
 
 ORDER = 80

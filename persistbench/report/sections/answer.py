@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from persistbench.backends import REFERENCE
+from persistbench.records.figures import Figure, Place, Table
 from persistbench.report.compare import Ratio, best, contends, in_order, ratio, steady
-from persistbench.report.figures import Figure, Place, Table
 from persistbench.report.templates import fill
 from persistbench.report.total import Deployment
 

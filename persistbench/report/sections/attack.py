@@ -7,8 +7,9 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
-from persistbench.report import advice, forms, heat, safety, trials
-from persistbench.report.figures import Table
+from persistbench.records import forms, trial
+from persistbench.records.figures import Table
+from persistbench.report import advice, heat, safety
 from persistbench.report.safety import Places, Record
 from persistbench.report.templates import fill
 
@@ -301,7 +302,7 @@ def scanned(
         scanner = f"{record['subject']} {record['version']}".strip()
         own = counts[record["backend"]][scanner]
         own[record["place"]] = own.get(record["place"], Counter()) + Counter(record["counts"])
-    names = trials.named(counts)
+    names = trial.named(counts)
     rows: list[tuple[str, str, dict[str, Any]]] = []
     for scanner in sorted({name for own in counts.values() for name in own}):
         total: dict[str, Counter[str]] = defaultdict(Counter)
@@ -311,4 +312,4 @@ def scanned(
         rows.append((scanner, "", dict(total)))
         shown = {names[b]: one[scanner] for b, one in sorted(counts.items()) if scanner in one}
         rows += [(scanner, name, one) for name, one in shown.items()]
-    return rows, trials.members(names)
+    return rows, trial.members(names)

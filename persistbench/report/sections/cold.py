@@ -4,8 +4,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from persistbench.records.figures import Table
 from persistbench.report import charts
-from persistbench.report.figures import Table
 from persistbench.report.templates import fill
 
 ORDER = 60

@@ -5,8 +5,9 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
-from persistbench.report import heat, trials
-from persistbench.report.figures import Table
+from persistbench.records import trial
+from persistbench.records.figures import Table
+from persistbench.report import heat
 from persistbench.report.templates import fill
 
 ORDER = 74
@@ -33,7 +34,7 @@ LOOKS = {FALSE_SUCCESS: heat.Look("#D55E00", "!"), **heat.OUTCOMES}
 
 def render(table: Table) -> Markup | None:
     """Return a heat map of kinds of code and backends, the module present and absent."""
-    places = table.tried(trials.CUSTOM_CODE)
+    places = table.tried(trial.CUSTOM_CODE)
     if not places:
         return None
     alt_text = (
@@ -43,7 +44,7 @@ def render(table: Table) -> Markup | None:
     others = {record["subject"] for _, found in places for record in found} - set(KINDS)
     return fill(
         "custom_code.html",
-        untried=table.untried(trials.CUSTOM_CODE),
+        untried=table.untried(trial.CUSTOM_CODE),
         chart=heat.interactive(
             "custom-code",
             places,

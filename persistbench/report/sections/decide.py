@@ -8,8 +8,9 @@ from markupsafe import Markup
 
 from persistbench import backends
 from persistbench.backends import FLOOR, REFERENCE
-from persistbench.report import charts, forms, trials
-from persistbench.report.figures import Table
+from persistbench.records import forms, trial
+from persistbench.records.figures import Table
+from persistbench.report import charts
 from persistbench.report.sections import attack, survival
 from persistbench.report.templates import asset, fill
 from persistbench.report.total import Deployment
@@ -25,7 +26,7 @@ def render(table: Table) -> Markup | None:
     claims = {id: asdict(backend.claims) for id, backend in backends.for_trials().items()}
     survivors = {
         index: {backend: (row.same, row.tried) for backend, row in survival.counts(found).items()}
-        for index, found in table.tried(trials.SURVIVAL)
+        for index, found in table.tried(trial.SURVIVAL)
     }
     return fill(
         "decide.html",

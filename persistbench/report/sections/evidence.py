@@ -6,8 +6,8 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
+from persistbench.records.figures import Table
 from persistbench.report import charts
-from persistbench.report.figures import Table
 from persistbench.report.templates import asset, fill
 
 ORDER = 90

@@ -6,11 +6,12 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.backends import REFERENCE
+from persistbench.measure.weigh import Step, advice
 from persistbench.outcomes import Outcome
-from persistbench.report import heat, trials
-from persistbench.report.figures import Table
+from persistbench.records import trial
+from persistbench.records.figures import Table
+from persistbench.report import heat
 from persistbench.report.templates import asset, fill
-from persistbench.steps import Step, advice
 
 ORDER = 76
 TITLE = "Exactness"
@@ -50,21 +51,21 @@ NOT_ASKED = "n/a"
 
 def render(table: Table) -> Markup | None:
     """Return the worst check by pipeline and backend; exactness.js shows the chosen cell."""
-    places = table.tried(trials.EXACTNESS)
+    places = table.tried(trial.EXACTNESS)
     if not places:
         return None
     alt_text = "Heat map of the worst check by pipeline and backend."
     backends = sorted({record["backend"] for _, found in places for record in found})
     return fill(
         "exactness.html",
-        untried=table.untried(trials.EXACTNESS),
+        untried=table.untried(trial.EXACTNESS),
         checks=CHECKS,
         places=[(index, *passed(found)) for index, found in places],
         chart=heat.interactive("exactness", places, tell, LOOKS, alt_text),
         backends=backends,
         first=REFERENCE if REFERENCE in backends else backends[0],
         records=[{"place": index, **_kept(r)} for index, found in places for r in found],
-        words={"metrics": trials.METRICS, "matrix": trials.MATRIX},
+        words={"metrics": trial.METRICS, "matrix": trial.MATRIX},
         script=asset("exactness.js"),
     )
 
@@ -100,8 +101,8 @@ def passed(
             asked = text is not None and not text.startswith(NOT_ASKED)
             before = own.get(check, (0, 0))
             own[check] = (before[0] + (asked and not text), before[1] + asked)
-    names = trials.named(numbers)
-    return {names[backend]: numbers[backend] for backend in sorted(numbers)}, trials.members(names)
+    names = trial.named(numbers)
+    return {names[backend]: numbers[backend] for backend in sorted(numbers)}, trial.members(names)
 
 
 def _kept(record: dict[str, Any]) -> dict[str, Any]:

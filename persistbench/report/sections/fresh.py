@@ -5,10 +5,10 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from persistbench.fresh import STAGES
+from persistbench.measure.fresh import STAGES
+from persistbench.records.figures import Table
 from persistbench.report import charts
-from persistbench.report.figures import Table
-from persistbench.report.formats import with_interval
+from persistbench.report.tables import with_interval
 from persistbench.report.templates import fill
 
 ORDER = 55

@@ -5,8 +5,8 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
+from persistbench.records.figures import Table
 from persistbench.report import charts, dataset
-from persistbench.report.figures import Table
 from persistbench.report.templates import fill
 
 ORDER = 40

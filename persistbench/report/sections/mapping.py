@@ -4,9 +4,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from persistbench.records.figures import Figure, Table
 from persistbench.report import charts
 from persistbench.report.compare import ratio
-from persistbench.report.figures import Figure, Table
 from persistbench.report.templates import fill
 
 ORDER = 50

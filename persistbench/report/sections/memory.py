@@ -5,10 +5,10 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.backends import FLOOR
+from persistbench.records.figures import Figure, Table
 from persistbench.report import charts
-from persistbench.report.figures import Figure, Table
-from persistbench.report.formats import human, times
 from persistbench.report.templates import fill
+from persistbench.units import human, times
 
 ORDER = 70
 TITLE = "Peak memory"

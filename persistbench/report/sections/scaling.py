@@ -6,11 +6,13 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from persistbench.report import charts, lines
-from persistbench.report.figures import Cells, Figure, Table
-from persistbench.report.formats import human, with_interval
+from persistbench.records.figures import Cells, Figure, Table
+from persistbench.records.questions import size_of
+from persistbench.report import charts
+from persistbench.report.tables import with_interval
 from persistbench.report.templates import fill
-from persistbench.scaling import size_of
+from persistbench.statistics import lines
+from persistbench.units import human
 
 ORDER = 57
 TITLE = "Scaling"

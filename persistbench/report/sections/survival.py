@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from persistbench.backends import REFERENCE
 from persistbench.outcomes import Outcome
-from persistbench.report import heat, trials
-from persistbench.report.figures import Table
+from persistbench.records import trial
+from persistbench.records.figures import Table
+from persistbench.report import heat
 from persistbench.report.templates import fill
 
 ORDER = 72
@@ -55,7 +56,7 @@ class Row:
 
 def render(table: Table) -> Markup | None:
     """Return counts by backend, and a heat map of the estimators that some backend loses."""
-    places = table.tried(trials.SURVIVAL)
+    places = table.tried(trial.SURVIVAL)
     if not places:
         return None
     alt_text = "Heat map of the outcome by estimator and backend, where not all are the same."
@@ -66,7 +67,7 @@ def render(table: Table) -> Markup | None:
     shown = {index: counts(found) for index, found in places}
     return fill(
         "survival.html",
-        untried=table.untried(trials.SURVIVAL),
+        untried=table.untried(trial.SURVIVAL),
         places=[
             (index, shown[index], len({r["subject"] for r in found}), _random(found))
             for index, found in places

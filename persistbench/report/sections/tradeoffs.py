@@ -7,10 +7,10 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
+from persistbench.records.figures import Figure, Table
 from persistbench.report import charts
 from persistbench.report.compare import apart, contends, dominating, ratio
-from persistbench.report.figures import Figure, Table
-from persistbench.report.formats import with_interval
+from persistbench.report.tables import with_interval
 from persistbench.report.templates import fill
 
 ORDER = 30

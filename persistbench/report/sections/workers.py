@@ -5,10 +5,10 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
+from persistbench.measure.workers import COUNTS
+from persistbench.records.figures import Figure, Place, Table
 from persistbench.report import charts
-from persistbench.report.figures import Figure, Place, Table
 from persistbench.report.templates import fill
-from persistbench.workers import COUNTS
 
 ORDER = 65
 TITLE = "Workers"

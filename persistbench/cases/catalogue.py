@@ -1,0 +1,139 @@
+"""The pipelines, found by discovery: one file each, one ``build()`` each.
+
+Files are found by name and read as text; they are imported only when they are built, so
+a file that is broken breaks its own cells and nothing else.
+"""
+
+import ast
+import contextlib
+import functools
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from persistbench import cache, files
+from persistbench.case import Case
+from persistbench.errors import UserError, unknown
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One file of the catalogue, or one folder with an ``__init__.py``."""
+
+    name: str
+    path: Path
+    package: str
+
+    @property
+    def stresses(self) -> str:
+        """First paragraph of the file's docstring: what it stresses, in one line."""
+        return " ".join(self.docstring.split("\n\n")[0].split())
+
+    @property
+    def docstring(self) -> str:
+        """The file's docstring, read without importing it; empty if there is none."""
+        try:
+            return ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
+        except (SyntaxError, UnicodeDecodeError, OSError):
+            return ""
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """Names that a safe backend may load for it: ``TRUSTED``, a tuple of texts in the file."""
+        try:
+            return _trusted(self.path.read_text(encoding="utf-8"))
+        except (SyntaxError, ValueError, TypeError, OSError):
+            return ()
+
+    @property
+    def key(self) -> str:
+        """Changes with the file, the helpers beside it, Python, the libraries and the core."""
+        own, beside = [self.path], self.path.parent
+        if self.path.name == "__init__.py":  # the pipeline is a folder
+            own, beside = sorted(self.path.parent.rglob("*.py")), self.path.parents[1]
+        sources = [file.read_bytes() for file in (*own, *sorted(beside.glob("_*.py")))]
+        return files.digest(self.name, cache.environment(), *sources)
+
+    def build(self) -> Case:
+        """Import the file and fit its pipeline.
+
+        Raises:
+            UserError: it has no ``build()``, or that returns something else than a Case.
+            Exception: whatever the file raises.
+        """
+        module = importlib.import_module(f"{self.package}.{self.name}")
+        if not callable(getattr(module, "build", None)):
+            raise UserError(
+                f"{self.path} has no function build(): define one that returns a Case "
+                "(or start the file's name with an underscore if it is no pipeline)."
+            )
+        case = module.build()
+        if not isinstance(case, Case):
+            raise UserError(
+                f"{self.path}: build() returned {type(case).__name__}, "
+                "not persistbench.Case(estimator, X, y)."
+            )
+        return case
+
+
+@functools.cache  # asked for every cell, in each of thousands of processes
+def _trusted(source: str) -> tuple[str, ...]:
+    for part in ast.parse(source).body:
+        if isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "TRUSTED":
+            return tuple(str(name) for name in ast.literal_eval(part.value))
+    return ()
+
+
+@functools.cache
+def discover(package: str = "pipelines") -> dict[str, Pipeline]:
+    """Return every pipeline of a package by its name, which is its file's name.
+
+    Raises:
+        UserError: there is no such package, or a folder and a file claim one name.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"There is no package {package!r} with pipelines in it.")
+    found: dict[str, Pipeline] = {}
+    for location in spec.submodule_search_locations:
+        for path in sorted(Path(location).iterdir()):
+            file = path / "__init__.py" if path.is_dir() else path
+            name = path.stem
+            if name.startswith(("_", ".")) or file.suffix != ".py" or not file.is_file():
+                continue
+            if not name.isidentifier():
+                raise UserError(
+                    f"{path} cannot be imported: use letters, digits and underscores in its name."
+                )
+            if name in found:
+                raise UserError(
+                    f"{found[name].path} and {file} both claim the pipeline name {name!r}: "
+                    "rename one of them."
+                )
+            found[name] = Pipeline(name, file, package)
+    return found
+
+
+def get(name: str) -> Pipeline:
+    """Return the pipeline with this name.
+
+    Raises:
+        UserError: there is none; the sentence names the closest ones.
+    """
+    known = discover()
+    if name not in known:
+        raise UserError(unknown("pipeline", name, list(known)))
+    return known[name]
+
+
+def preload() -> None:
+    """Import every pipeline file and what it imports, fitting nothing.
+
+    Processes that are forked afterwards need not pay for it. A file that cannot be
+    imported says so in its own cells.
+    """
+    for pipeline in discover().values():
+        pipeline.trusted  # noqa: B018 (which remembers it)
+        with contextlib.suppress(Exception):
+            importlib.import_module(f"{pipeline.package}.{pipeline.name}")

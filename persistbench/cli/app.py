@@ -1,0 +1,267 @@
+"""The command line: parsing and printing only."""
+
+import json
+import sys
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import TaskID
+from rich.table import Table
+
+from persistbench import backends, units
+from persistbench.backends import Backend
+from persistbench.cases import catalogue
+from persistbench.cases.catalogue import Pipeline
+from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
+from persistbench.cli import try_
+from persistbench.errors import UserError
+from persistbench.measure import weigh as weighing
+from persistbench.records import figures
+from persistbench.report import tables
+from persistbench.suite import run
+
+app = typer.Typer(
+    help="How should I save this fitted pipeline? Answered with measurements.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(try_.app, name="try")
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the backends and the pipelines.
+
+    Pipelines that were never fitted here are fitted first, to tell their size.
+    """
+    found = {
+        "backends": [_backend_row(backend) for backend in backends.discover().values()],
+        "pipelines": [_pipeline_row(pipeline) for pipeline in catalogue.discover().values()],
+    }
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        _print_backends(found["backends"])
+        _print_pipelines(found["pipelines"])
+    broken = [row for row in found["pipelines"] if row["broken"]]
+    if broken:
+        raise UserError(
+            "; ".join(f"{row['name']} cannot be built: {row['note']}" for row in broken)
+        )
+
+
+@app.command(
+    "bench",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def bench_(
+    context: typer.Context,
+    pipeline: Annotated[
+        list[str] | None, typer.Option(help="Only this pipeline; may be repeated.")
+    ] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(help="Only this backend; may be repeated.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Ask all questions: cold cache, memory, ..., too.")
+    ] = False,
+    levels: Annotated[
+        bool, typer.Option("--levels", help="Measure all levels of each compressor.")
+    ] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="Only pipelines and backends without figures so far.")
+    ] = False,
+) -> None:
+    """Run the suite and publish; other arguments go to `asv run`."""
+    say = partial(print, flush=True)  # before what asv prints next
+    narrowed = (pipeline or [], backend or [])
+    raise typer.Exit(run.run(context.args, *narrowed, every, levels, new, say))
+
+
+class Format(StrEnum):
+    """How `show` prints."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+@app.command()
+def show(
+    pipeline: Annotated[str | None, typer.Option(help="Only this pipeline.")] = None,
+    question: Annotated[
+        str | None, typer.Option(help="Only this question: dump, load, size, map, ...")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """Show the figures in results/, ranked; `=` before a rank is a tie with the first."""
+    rows = tables.select(Path("results"), pipeline, question, warn=_warn)
+    if form is Format.CSV:
+        print(figures.to_csv(figure for _, figure in rows), end="")
+    elif form is Format.JSON:
+        print(tables.to_json(rows))
+    elif form is Format.MARKDOWN:
+        print(tables.to_markdown(rows))
+    else:
+        tables.print_table(rows, Console())
+
+
+@app.command()
+def calibrate() -> None:
+    """Prove the instrument on this machine, in less than five minutes; store the verdict."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from persistbench.calibrate import run as trials
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def step(what: str, done: int, of: int) -> None:
+            if what not in bars:
+                bars[what] = progress.add_task(what, total=of)
+            progress.update(bars[what], completed=done)
+
+        verdict, path = trials.run(step)
+    for sentence in verdict.sentences():
+        print(sentence)
+    print(f"Stored in {path}, and shown by the report after `asv publish`.")
+
+
+@app.command()
+def weigh(
+    artifact: Annotated[Path, typer.Argument(help="A file that a backend has saved.")],
+    backend: Annotated[str, typer.Option(help="The backend that has saved it.")],
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(help="A name that a safe backend may load; may be repeated."),
+    ] = None,
+    trusted: Annotated[
+        bool,
+        typer.Option("--trusted", help="I trust the file: loading it may run any code in it."),
+    ] = False,
+) -> None:
+    """Show where the bytes of an artifact go, step by step."""
+    kept, steps = weighing.of_artifact(artifact, backends.get(backend), tuple(trust or ()), trusted)
+    table = Table(title=f"{artifact}: {_size(kept)}", title_justify="left")
+    for heading in ("step", "class", "size", "load", "largest attribute"):
+        table.add_column(heading, justify="right" if heading in ("size", "load") else "left")
+    for step in steps:
+        load = units.human(step.load_seconds, "seconds") if step.load_seconds else "n/a"
+        largest = f"{step.largest} ({_size(step.largest_bytes)})" if step.largest else ""
+        table.add_row(step.step, step.kind, _size(step.bytes), load, largest)
+    Console().print(table, markup=False)
+    print(weighing.advice(steps))
+
+
+@app.command()
+def pictures(
+    folder: Annotated[Path, typer.Argument(help="Where the SVG and PNG files go.")],
+) -> None:
+    """Write the charts of the page as SVG and PNG, from the figures in results/."""
+    try:
+        from persistbench.report.pictures import write
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f'{error.name} is not installed: `pip install "persistbench[report]"`.'
+        ) from error
+    for path in write(Path("results"), folder):
+        print(path)
+
+
+def _warn(sentence: str) -> None:
+    print(f"persistbench: {sentence}", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; bad input is one sentence and exit status 2."""
+    try:
+        app()
+    except UserError as error:
+        print(f"persistbench: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _backend_row(backend: Backend) -> dict[str, Any]:
+    claims = backend.claims
+    return {
+        "id": backend.id,
+        "available": not backend.missing,
+        "missing": list(backend.missing),
+        "install": backend.install,
+        "memory_maps": claims.memory_maps,
+        "returns": claims.returns,
+        "executes_code": claims.executes_code,
+        "carries_code": claims.carries_code,
+        "audits": claims.audits,
+        "deterministic": claims.deterministic,
+        "tolerance": claims.tolerance,
+        "variant": backend.variant,
+    }
+
+
+def _pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": pipeline.name, "stresses": pipeline.stresses}
+    try:
+        fitted = fit(pipeline)
+    except BuildError as error:
+        broken = not isinstance(error, MissingLibraryError)
+        return {**row, "payload_bytes": None, "note": str(error), "broken": broken}
+    return {
+        **row,
+        "payload_bytes": fitted.payload_bytes,
+        "note": fitted.refusal,
+        "broken": False,
+    }
+
+
+def _print_backends(rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Backends and what they claim", title_justify="left")
+    table.add_column("id", no_wrap=True)
+    for heading in ("available", "memory-maps", "returns", "executes code", "carries code"):
+        table.add_column(heading)
+    for row in rows:
+        available = "yes" if row["available"] else f"no: {row['install']}"
+        table.add_row(
+            row["id"],
+            available,
+            _yes(row["memory_maps"]),
+            row["returns"],
+            _yes(row["executes_code"]),
+            _yes(row["carries_code"]),
+        )
+    Console().print(table)
+
+
+def _print_pipelines(rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Pipelines (payload: bytes of the pickle-5 artifact)", title_justify="left")
+    table.add_column("name", no_wrap=True)
+    table.add_column("payload", justify="right", no_wrap=True)
+    table.add_column("stresses", overflow="fold")
+    for row in rows:
+        text = row["stresses"]
+        if row["note"]:
+            text += f"\nn/a: {row['note']}"
+        table.add_row(row["name"], _size(row["payload_bytes"]), text)
+    Console().print(table, markup=False)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _size(count: int | None) -> str:
+    if count is None:
+        return "n/a"
+    for unit, scale in (("MB", 10**6), ("kB", 10**3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"

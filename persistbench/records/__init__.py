@@ -1,0 +1,1 @@
+"""What is in results/, for ever: one module for each kind of record, its writer and its reader."""

@@ -1,0 +1,157 @@
+"""The one tidy table: a row for every figure or refusal."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from persistbench.records.calibration import Calibration
+from persistbench.statistics.ratios import LogRatio
+
+SCALED = "scale_"
+"""What questions begin with that are asked of no pipeline of the catalogue, but of sizes."""
+
+CellKey = tuple[str, str, str, str, str]
+"""Machine, environment, question, pipeline, backend."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the tidy table.
+
+    Attributes:
+        machine: asv's name of the machine.
+        environment: asv's name of the environment: Python and the pinned libraries.
+        question: the benchmark's name without ``time_`` or ``track_``.
+        pipeline: what was saved.
+        backend: how it was saved.
+        value: the median; None where there is no figure.
+        unit: of value, low and high.
+        low: lower end of the 99 % interval of the median, None where there is none.
+        high: its upper end.
+        samples: how many calls the figure stands on.
+        status: ``ok``, ``n/a``, ``failed`` or ``not run``.
+        reason: the outcome and its reason where there is no figure.
+        paired: its ratio to each reference that it was called in turn with; not a column.
+    """
+
+    machine: str
+    environment: str
+    question: str
+    pipeline: str
+    backend: str
+    value: float | None
+    unit: str
+    low: float | None
+    high: float | None
+    samples: int
+    status: str
+    reason: str
+    paired: dict[str, LogRatio] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """What is ranked together: machine, environment, question, pipeline."""
+        return (self.machine, self.environment, self.question, self.pipeline)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether it is of a pipeline that is one of many sizes, and not in the catalogue."""
+        return self.question.startswith(SCALED)
+
+    @property
+    def cell(self) -> CellKey:
+        """What the figure is of."""
+        return (*self.row, self.backend)
+
+
+Cells = dict[str, dict[str, dict[str, Figure]]]
+"""Figures by pipeline, backend and question."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and with what figures were measured: rankings never cross its border.
+
+    Attributes:
+        machine: asv's name of the machine.
+        environment: asv's name of the environment.
+        facts: what is known of it, as pairs of a heading and a text.
+        requirements: the versions that tell its environment from others.
+    """
+
+    machine: str
+    environment: str
+    facts: tuple[tuple[str, str], ...]
+    requirements: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """All that the results folder holds.
+
+    Attributes:
+        figures: the newest figure or refusal of every cell.
+        places: the machines and environments that they come from.
+        warnings: one sentence for whatever was left out.
+        samples: the single calls behind a figure, by its cell, in the order of the rounds;
+            none for what is not timed.
+        derived: for each timed figure, its CPU time (question ``load_cpu``) and its ratio to
+            each reference that was called in turn with it (question ``load/pickle-5``).
+        calibrations: what is known of the instrument, by machine.
+        trials: the newest record of everything that was tried, by machine and trial.
+    """
+
+    figures: list[Figure]
+    places: list[Place]
+    warnings: list[str]
+    samples: dict[CellKey, list[float]] = field(default_factory=dict)
+    derived: list[Figure] = field(default_factory=list)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
+    trials: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+
+    def tried(self, trial: str) -> list[tuple[int, list[dict[str, Any]]]]:
+        """Return the records of a trial with the index of their place, where there are any."""
+        found = [
+            (index, self.trials.get(place.machine, {}).get(trial, []))
+            for index, place in enumerate(self.places)
+        ]
+        return [(index, own) for index, own in found if own]
+
+    def untried(self, trial: str) -> list[int]:
+        """Return the indices of the places without a record of a trial."""
+        tried = {index for index, _ in self.tried(trial)}
+        return [index for index in range(len(self.places)) if index not in tried]
+
+    def cells(self, place: Place) -> Cells:
+        """Return the figures of one place by pipeline (alphabetically), backend, question."""
+        return self._where(place, lambda figure: not figure.scaled)
+
+    def scaled(self, place: Place) -> Cells:
+        """Return those of pipelines that are not in the catalogue, but one of many sizes."""
+        return self._where(place, lambda figure: figure.scaled)
+
+    def _where(self, place: Place, wanted: Callable[[Figure], bool]) -> Cells:
+        found: Cells = defaultdict(lambda: defaultdict(dict))
+        for figure in self.figures:
+            here = (figure.machine, figure.environment) == (place.machine, place.environment)
+            if here and wanted(figure):
+                found[figure.pipeline][figure.backend][figure.question] = figure
+        return dict(sorted(found.items()))
+
+
+CPU = "_cpu"
+"""What the question of a CPU time has after that of the wall time."""
+
+COLUMNS = tuple(column.name for column in fields(Figure) if column.compare)
+
+
+def to_csv(figures: Iterable[Figure]) -> str:
+    """Return the tidy table as CSV with a header; an absent number is an empty field."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(figure, name) for name in COLUMNS] for figure in figures)
+    return text.getvalue()

@@ -1,0 +1,22 @@
+"""Which libraries a record was made with."""
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass  # which imports NumPy, and readers need none
+
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas")
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the version of each distribution, or that it is not installed."""
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

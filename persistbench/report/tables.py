@@ -1,0 +1,120 @@
+"""The ranked table as text: for a terminal, a spreadsheet, a program or a document."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from persistbench.errors import UserError
+from persistbench.records.collect import collect
+from persistbench.records.figures import COLUMNS, Figure
+from persistbench.report.compare import ranked
+from persistbench.units import human
+
+Ranked = Sequence[tuple[str, Figure]]
+
+HOW_TO_MEASURE = "`make bench` measures them."
+
+
+def select(
+    results: Path, pipeline: str | None, question: str | None, warn: Callable[[str], None]
+) -> list[tuple[str, Figure]]:
+    """Return the ranked figures of one pipeline, one question or all.
+
+    Args:
+        results: asv's results folder.
+        pipeline: its name, or None for all.
+        question: likewise.
+        warn: is called with a sentence for whatever was left out.
+
+    Raises:
+        UserError: there are no results, or none with these names.
+    """
+    table = collect(results)
+    for sentence in table.warnings:
+        warn(sentence)
+    if not table.figures:
+        raise UserError(f"There are no figures in {results}: {HOW_TO_MEASURE}")
+    figures = [*table.figures, *table.derived]
+    for kind, name, known in (
+        ("pipeline", pipeline, {figure.pipeline for figure in figures}),
+        ("question", question, {figure.question for figure in figures}),
+    ):
+        if name is not None and name not in known:
+            raise UserError(
+                f"There are no figures of the {kind} {name!r}, only of {', '.join(sorted(known))}."
+            )
+    return ranked(
+        figure
+        for figure in figures
+        if pipeline in (None, figure.pipeline) and question in (None, figure.question)
+    )
+
+
+def interval(figure: Figure) -> str:
+    """Return the 99 % interval as it is read; empty where there is none."""
+    if figure.low is None or figure.high is None:
+        return ""
+    return f"{human(figure.low, figure.unit)} to {human(figure.high, figure.unit)}"
+
+
+def with_interval(figure: Figure) -> str:
+    """Return a figure as it is read, with its interval and sample count if it has them."""
+    shown = human(figure.value, figure.unit)
+    ends = interval(figure)
+    if figure.unit == "seconds" and not ends:
+        return f"{shown} (1 sample, no interval)"
+    return f"{shown} ({ends}, {figure.samples} samples)" if ends else shown
+
+
+def to_json(rows: Ranked) -> str:
+    """Return the ranked rows as a JSON list; the rank is a field of its own."""
+    found = [
+        {"rank": rank, **{name: getattr(figure, name) for name in COLUMNS}} for rank, figure in rows
+    ]
+    return json.dumps(found, indent=2, allow_nan=False)
+
+
+def to_markdown(rows: Ranked) -> str:
+    """Return the ranked rows as a table for a document."""
+    lines = [f"| {' | '.join(_HEADINGS)} |", "|---" * len(_HEADINGS) + "|"]
+    lines += [f"| {' | '.join(map(_cell, _texts(*row)))} |" for row in rows]
+    return "\n".join(lines)
+
+
+def print_table(rows: Ranked, console: Console) -> None:
+    """Print one table for each machine and environment: they are never ranked together."""
+    places = dict.fromkeys((figure.machine, figure.environment) for _, figure in rows)
+    for machine, environment in places:
+        table = Table(title=Text(f"{machine}, {environment}"), title_justify="left")
+        for heading in _HEADINGS:
+            right = heading in ("rank", "median", "99 % interval", "samples")
+            table.add_column(heading, justify="right" if right else "left", overflow="fold")
+        for rank, figure in rows:
+            if (figure.machine, figure.environment) == (machine, environment):
+                # Text, not str: names and reasons from outside are not markup.
+                table.add_row(*(Text(part) for part in _texts(rank, figure)))
+        console.print(table)
+
+
+_HEADINGS = ("question", "pipeline", "rank", "backend", "median", "99 % interval", "samples", "")
+
+
+def _texts(rank: str, figure: Figure) -> tuple[str, ...]:
+    return (
+        figure.question,
+        figure.pipeline,
+        rank,
+        figure.backend,
+        human(figure.value, figure.unit) if figure.status == "ok" else figure.status,
+        interval(figure),
+        str(figure.samples) if figure.samples else "",
+        figure.reason,
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -1,0 +1,24 @@
+"""Imported by the fork server of trials that use every backend: what their children need.
+
+joblib comes
+before dill: dill adds what it can save to Python's own pickler, of which joblib takes a copy, and
+with dill first joblib would save lambdas and open files, too.
+"""
+
+import contextlib
+import gc
+
+import joblib  # noqa: F401
+from sklearn.utils import all_estimators
+from sklearn.utils._test_common import instance_generator  # noqa: F401
+
+import persistbench.integrity.answers
+import persistbench.integrity.state  # noqa: F401
+from persistbench import backends
+
+all_estimators()  # which imports all of scikit-learn
+for backend in backends.discover().values():
+    if not backend.missing:
+        with contextlib.suppress(Exception):  # a broken library says so in its own trials
+            backend.import_modules(shared=True)
+gc.freeze()  # children need not look through all this for garbage

@@ -1,0 +1,1 @@
+"""All that runs asv and patches it."""

@@ -1,0 +1,1 @@
+"""What an accident does to an artifact or a save: one module for each kind of trial."""
