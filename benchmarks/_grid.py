@@ -82,10 +82,10 @@ def once_in_a_run(name, make):
     path = Path(folder or ".", f"{files.digest(name)}.json")
     if folder and path.is_file():
         return json.loads(path.read_text())
-    found = make()
+    result = make()
     with files.replacing(path) as temporary:
-        temporary.write_text(json.dumps(found))
-    return found
+        temporary.write_text(json.dumps(result))
+    return result
 
 
 @functools.cache

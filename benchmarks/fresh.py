@@ -36,10 +36,10 @@ def _measured(cell):
     # A predictor needs no scikit-learn: it shares no imports with what returns an estimator.
     kind = cell.backend.claims.returns
     name = f"fresh-{cell.pipeline.key}-{kind}"
-    found = once_in_a_run(name, lambda: _of_group(_alike(cell) if hasattr(os, "fork") else [cell]))
-    if cell.backend.id not in found:
-        found = once_in_a_run(f"{name}-{cell.backend.id}", lambda: _of_group([cell]))
-    return found[cell.backend.id]
+    result = once_in_a_run(name, lambda: _of_group(_alike(cell) if hasattr(os, "fork") else [cell]))
+    if cell.backend.id not in result:
+        result = once_in_a_run(f"{name}-{cell.backend.id}", lambda: _of_group([cell]))
+    return result[cell.backend.id]
 
 
 def _alike(cell):

@@ -19,10 +19,10 @@ def _peak(question):
     Of a slow one that of the first: a few MB more, beside a payload that takes seconds.
     """
     start = time.perf_counter()
-    found = memory.peak(question.call_backend, question.reset)
+    result = memory.peak(question.call_backend, question.reset)
     if time.perf_counter() - start < _SLOW:
-        found = memory.peak(question.call_backend, question.reset)
-    return found
+        result = memory.peak(question.call_backend, question.reset)
+    return result
 
 
 class PeakLoad(Grid):

@@ -25,9 +25,9 @@ class _Safety(Grid):
 
     def records(self):
         """Return the records of this kind of trial for this backend."""
-        wanted = kinds.wanted(["small"], [self.backend.id], FLIPS, PATIENCE)
+        selection = kinds.selection(["small"], [self.backend.id], FLIPS, PATIENCE)
         (kind,) = kinds.chosen([self.kind])
-        return [record for task in kind.tasks(wanted) for record in task()]
+        return [record for task in kind.tasks(selection) for record in task()]
 
 
 class ExecutesCode(_Safety):
@@ -50,8 +50,8 @@ class _Flipped(_Safety):
     unit = f"of {FLIPS} flipped bits"
 
     def count(self, records):
-        found = sum((Counter(record["counts"]) for record in records), Counter())
-        return sum(found[outcome] for outcome in self.outcomes)
+        result = sum((Counter(record["counts"]) for record in records), Counter())
+        return sum(result[outcome] for outcome in self.outcomes)
 
 
 class SilentWrong(_Flipped):

@@ -33,8 +33,8 @@ class _Scaling(Elsewhere):
             f"scaling-{kind}-{backend}", lambda: scaling.measure(kind, cell.backend)
         )
         self.measured = measured[pipeline]
-        found = self.measured.get("verdict", {"outcome": Outcome.SAME})
-        verdict = Verdict(**{**found, "outcome": Outcome(found["outcome"])})
+        result = self.measured.get("verdict", {"outcome": Outcome.SAME})
+        verdict = Verdict(**{**result, "outcome": Outcome(result["outcome"])})
         outcome.keep(cell, verdict, self.question)
         self.admit(cell, verdict)
         self.take(cell)

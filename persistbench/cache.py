@@ -32,15 +32,15 @@ def folder() -> Path:
     path = Path(os.environ.get(BASE) or tempfile.gettempdir()) / f"persistbench-{owner}"
     try:
         path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
+        result = path.lstat()
     except OSError as error:
         raise UserError(
             f"The folder {path} cannot be used ({error.strerror}): "
             "set TMPDIR to a folder that you can write to."
         ) from error
     if hasattr(os, "getuid"):
-        foreign = found.st_uid != os.getuid() or found.st_mode & 0o077
-        if foreign or not stat.S_ISDIR(found.st_mode):
+        foreign = result.st_uid != os.getuid() or result.st_mode & 0o077
+        if foreign or not stat.S_ISDIR(result.st_mode):
             raise UserError(
                 f"{path} belongs to somebody else or is open to other users, and pickles in it "
                 "would be executed: remove it or set TMPDIR to another folder."

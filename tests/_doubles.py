@@ -88,11 +88,11 @@ class Predictor(Double):
 @contextmanager
 def known(monkeypatch: pytest.MonkeyPatch, *doubles: Backend) -> Iterator[None]:
     """Let these be all backends there are, here and in children."""
-    found = {one.id: one for one in doubles}
+    result = {one.id: one for one in doubles}
     for one in doubles:
         if not one.missing:
             one.import_modules(shared=True)  # once here, not in every child
-    monkeypatch.setattr(backends, "for_trials", lambda: found)
+    monkeypatch.setattr(backends, "for_trials", lambda: result)
     usual = sandbox.context()
     sandbox.fork_from_here()
     try:

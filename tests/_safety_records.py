@@ -27,9 +27,9 @@ def code(folder: Path, **facts: Any) -> None:
             own = {"place": "documented", "marker": "load", "refused": False}
             tried(folder, "code", shape, backend, **own, **facts)
         for backend in LISTED:
-            for place in ("no trust", "reviewed"):
-                own = refused(place=place, marker="never", refused=True)
-                if place == "reviewed" and shape == "function":
+            for condition in ("no trust", "reviewed"):
+                own = refused(condition=condition, marker="never", refused=True)
+                if condition == "reviewed" and shape == "function":
                     own |= {"outcome": "same", "reason": "", "refused": False}
                 tried(folder, "code", shape, backend, **own, **facts)
         own = {"place": "blind", "marker": "load" if shape != "import" else "never"}
@@ -70,8 +70,8 @@ def scanners(folder: Path, **facts: Any) -> None:
                 seen = {"flagged": 0, "error": 5, "clean": 0}
             elif backend == "joblib-zlib-3":
                 seen = {"flagged": 2, "error": 0, "clean": 3}
-            for place, counts in (("marker", seen), ("clean", {"flagged": 0, "clean": 4})):
-                own = {"place": place, "counts": counts, "version": "1.0"}
+            for condition, counts in (("marker", seen), ("clean", {"flagged": 0, "clean": 4})):
+                own = {"place": condition, "counts": counts, "version": "1.0"}
                 tried(folder, "scanners", scanner, backend, **own, **facts)
 
 
@@ -115,17 +115,17 @@ def saves(folder: Path, **facts: Any) -> None:
     """Write that an own dump breaks what was there, except skops', and a renamed one never."""
     for subject in FAILURES:
         for backend in BACKENDS:
-            for place in ("own", "renamed"):
-                own: dict[str, Any] = {"place": place, "left": "earlier", "litter": 0}
+            for condition in ("own", "renamed"):
+                own: dict[str, Any] = {"place": condition, "left": "earlier", "litter": 0}
                 own |= {"outcome": "error-at-dump", "reason": "TypeError: cannot pickle"}
-                if place == "own" and backend != "skops":
+                if condition == "own" and backend != "skops":
                     own |= {"left": "broken", "left_reason": "EOFError: Ran out of input"}
                 if subject == "killed":
                     own |= {"outcome": "crash", "reason": "SIGKILL"}
-                    own["litter"] = int(place == "renamed")
+                    own["litter"] = int(condition == "renamed")
                 if subject == "two-savers":
                     own |= {"outcome": "same", "reason": ""}
-                    own["left"] = "new" if place == "renamed" else "wrong"
+                    own["left"] = "new" if condition == "renamed" else "wrong"
                 tried(folder, "failed-save", subject, backend, **own, **facts)
 
 
@@ -138,11 +138,11 @@ def secrets(folder: Path, **facts: Any) -> None:
             if backend == "skops":
                 own |= {"false_success": True, "outcome": "error-at-load", "reason": "no such name"}
             tried(folder, "false-success", member, backend, **own, **facts)
-        for place in ("cache", "open-file", "training-data"):
+        for condition in ("cache", "open-file", "training-data"):
             own = {"found": "loaded" if "zlib" in backend else "artifact"}
-            if place == "open-file":
+            if condition == "open-file":
                 own = {"found": None, "outcome": "error-at-dump", "reason": "TypeError: no"}
-            tried(folder, "leaks", place, backend, **own, **facts)
+            tried(folder, "leaks", condition, backend, **own, **facts)
 
 
 def maps(folder: Path, **facts: Any) -> None:
@@ -175,9 +175,9 @@ def loads(folder: Path, **facts: Any) -> None:
     for pipeline in PIPELINES:
         for backend in BACKENDS:
             own = {"loads": 4000, "wrong": 3, "errors": {"EOFError": 40}, "swaps": 1000}
-            tried(folder, "concurrent-use", pipeline, backend, place="own", **own, **facts)
+            tried(folder, "concurrent-use", pipeline, backend, condition="own", **own, **facts)
             own |= {"wrong": 0, "errors": {}}
-            tried(folder, "concurrent-use", pipeline, backend, place="renamed", **own, **facts)
+            tried(folder, "concurrent-use", pipeline, backend, condition="renamed", **own, **facts)
 
 
 def everything(folder: Path, **facts: Any) -> Path:

@@ -94,13 +94,13 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all tests of a file."""
-    with chromium() as found:
-        yield found
+    with chromium() as result:
+        yield result
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh tab."""
-    found = browser.new_page(viewport={"width": 1280, "height": 900})
-    yield found
-    found.close()
+    result = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield result
+    result.close()

@@ -155,8 +155,8 @@ def test_slow_cell_keeps_its_figure_when_it_sits_out(tmp_path: Path) -> None:
     second.result[0], second.samples[0], second.number[0] = math.nan, None, None
     results.add_result(BENCHMARK, second, append_samples=True)
     assert on_disk(tmp_path) == [9.0, 3.0]
-    found = results.get_result_samples(NAME, BENCHMARK["params"])
-    assert found == [[9.0] * 3, [2.0] * 3 + [4.0] * 3]
+    result = results.get_result_samples(NAME, BENCHMARK["params"])
+    assert result == [[9.0] * 3, [2.0] * 3 + [4.0] * 3]
 
 
 def test_pairs_of_an_unfinished_rerun_are_not_kept(tmp_path: Path) -> None:

@@ -30,10 +30,10 @@ def results(tmp_path: Path) -> Path:
 def test_only_the_new_is_measured(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipeline and a backend without figures are asked, each with all others, and no more."""
     monkeypatch.setattr(run, "_environments", lambda _: {"env"})
-    found = re.compile(run._unmeasured(results, "desk", []))
-    assert found.search("load.Load.time_load('text', 'pickle-5')")
-    assert found.search("load.Load.time_load('small', 'cloudpickle')")
-    assert not found.search("load.Load.time_load('small', 'pickle-5')")
+    result = re.compile(run._unmeasured(results, "desk", []))
+    assert result.search("load.Load.time_load('text', 'pickle-5')")
+    assert result.search("load.Load.time_load('small', 'cloudpickle')")
+    assert not result.search("load.Load.time_load('small', 'pickle-5')")
 
 
 @pytest.mark.parametrize(("machine", "environment"), [("desk", "other"), ("other", "env")])
@@ -42,8 +42,8 @@ def test_elsewhere_everything_is_new(
 ) -> None:
     """Figures of another machine or environment are no reason to leave anything out."""
     monkeypatch.setattr(run, "_environments", lambda _: {environment})
-    found = re.compile(run._unmeasured(results, machine, []))
-    assert found.search("load.Load.time_load('small', 'pickle-5')")
+    result = re.compile(run._unmeasured(results, machine, []))
+    assert result.search("load.Load.time_load('small', 'pickle-5')")
 
 
 def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:

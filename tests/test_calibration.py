@@ -11,6 +11,7 @@ from persistbench.calibrate.run import PLANTED, Rows, Task
 from persistbench.measure import paired
 from persistbench.records import calibration
 from persistbench.records.calibration import FILE, Agreement, Calibration, Planted, needed
+from persistbench.statistics import ratios
 
 GOOD = Calibration(
     "2026-11-22T00:00:00+00:00",
@@ -42,9 +43,9 @@ def test_good_instrument_passes() -> None:
 )
 def test_bad_instrument_does_not(fault: dict[str, object]) -> None:
     """More alarms, fewer finds or another time than pyperf's: it says so."""
-    found = replace(GOOD, **fault)  # type: ignore[arg-type]
-    assert not found.passed
-    assert "too noisy" in found.sentences()[-1]
+    result = replace(GOOD, **fault)  # type: ignore[arg-type]
+    assert not result.passed
+    assert "too noisy" in result.sentences()[-1]
 
 
 def test_what_is_stored_is_read_again(tmp_path: Path) -> None:
@@ -84,14 +85,14 @@ def test_verdict_counts_what_was_called_different() -> None:
     """Planted slow-downs that are there are found, and equal cells are not called different."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
-    found = run._judged(cells, measured, (), 10.0)
-    assert (found.cells, found.alarms) == (20, 0)
-    assert [(part.slower, part.cells, part.found) for part in found.planted] == [
+    result = run._judged(cells, measured, (), 10.0)
+    assert (result.cells, result.alarms) == (20, 0)
+    assert [(part.slower, part.cells, part.found) for part in result.planted] == [
         (0.05, 20, 20),
         (0.10, 20, 20),
     ]
-    assert found.noise == pytest.approx(0.005, rel=0.5)
-    assert found.passed
+    assert result.noise == pytest.approx(0.005, rel=0.5)
+    assert result.passed
 
 
 def test_false_alarms_widen_every_interval() -> None:
@@ -100,23 +101,23 @@ def test_false_alarms_widen_every_interval() -> None:
     measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
     assert run._judged(cells, measured, (), 10.0).wider == 1
     measured[Task(*cells[0], 0.0)] = rows(1.03)
-    found = run._judged(cells, measured, (), 10.0)
-    assert found.alarms == 1
+    result = run._judged(cells, measured, (), 10.0)
+    assert result.alarms == 1
     measured_ratios = {
         cell: [[a / b for a, b in one[1:]] for one in measured[Task(*cell)]] for cell in cells
     }
-    widened = ratios.estimate(measured_ratios, wider=found.wider)[cells[0]].interval()
+    widened = ratios.estimate(measured_ratios, wider=result.wider)[cells[0]].interval()
     assert widened[1] <= 1 <= widened[2]
-    assert found.wider > 1
+    assert result.wider > 1
 
 
 def test_slow_down_that_is_not_there_is_not_found() -> None:
     """Were the planted calls no slower, the calibration would fail: it can."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1.0) for cell in cells for by in PLANTED}
-    found = run._judged(cells, measured, (), 10.0)
-    assert [part.found for part in found.planted] == [0, 0]
-    assert not found.passed
+    result = run._judged(cells, measured, (), 10.0)
+    assert [part.found for part in result.planted] == [0, 0]
+    assert not result.passed
 
 
 def test_short_calls_plant_nothing() -> None:
@@ -124,8 +125,8 @@ def test_short_calls_plant_nothing() -> None:
     long, short = ("load", "long", "joblib"), ("load", "short", "joblib")
     tasks = run.planned({long: 2e-3, short: 1e-4})
     assert tasks == [*(Task(*long, by) for by in PLANTED), Task(*short)]
-    found = run._judged([long, short], {task: rows(1.0) for task in tasks}, (), 1.0)
-    assert (found.cells, [part.cells for part in found.planted]) == (2, [1, 1])
+    result = run._judged([long, short], {task: rows(1.0) for task in tasks}, (), 1.0)
+    assert (result.cells, [part.cells for part in result.planted]) == (2, [1, 1])
 
 
 def test_slowed_call_is_slower() -> None:

@@ -25,9 +25,9 @@ ROOT = Path(__file__).parents[1]
 
 def lines(path: Path) -> list[dict[str, Any]]:
     """Return the records of a file, in which no line is broken."""
-    found, broken = jsonl.read(path)
+    result, broken = jsonl.read(path)
     assert not broken
-    return found
+    return result
 
 
 def keys(path: Path) -> list[str]:
@@ -127,15 +127,15 @@ def test_file_mended_meanwhile_is_opened_again(tmp_path: Path) -> None:
     path.touch()
     mended.touch()
     (task,) = _campaign.tasks(1)
-    found = _campaign.sleep(task.trials)
-    waiting = threading.Thread(target=campaign._append, args=(path, found))
+    result = _campaign.sleep(task.trials)
+    waiting = threading.Thread(target=campaign._append, args=(path, result))
     with path.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         waiting.start()
         time.sleep(0.2)  # until it waits for the lock
         mended.replace(path)
     waiting.join()
-    assert lines(path) == json.loads(json.dumps(found))
+    assert lines(path) == json.loads(json.dumps(result))
 
 
 def test_records_tell_what_they_were_made_with(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_silent_scheduler_is_one_sentence(tmp_path: Path) -> None:
             "try: _campaign.run(Path(sys.argv[1]), 1, sys.argv[2])\n"
             "except UserError as error: print(error)"
         )
-        found = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", code, str(path), address],
             cwd=ROOT,
             capture_output=True,
@@ -232,6 +232,6 @@ def test_silent_scheduler_is_one_sentence(tmp_path: Path) -> None:
             timeout=10,
             check=True,
         )
-    assert found.stdout.startswith(f"The scheduler '{address}' does not answer: start one with")
-    assert found.stderr == ""
+    assert result.stdout.startswith(f"The scheduler '{address}' does not answer: start one with")
+    assert result.stderr == ""
     assert not path.parent.exists()

@@ -157,9 +157,9 @@ def build():
 
 def test_new_file_is_a_new_pipeline(package: Any) -> None:
     """A file dropped into the folder is found and can be fitted; helpers are not found."""
-    found = package(extra=GOOD, _helper="")
-    assert list(found) == ["extra"]
-    assert fit(found["extra"]).payload_bytes
+    result = package(extra=GOOD, _helper="")
+    assert list(result) == ["extra"]
+    assert fit(result["extra"]).payload_bytes
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_broken_build_has_a_reason(package: Any, source: str, sentence: str) -> 
 
 def test_build_may_come_from_a_helper(package: Any) -> None:
     """A file that imports its build() from a helper is a pipeline like any other."""
-    found = package(_helper=GOOD, extra="from ._helper import build")
-    assert fit(found["extra"]).payload_bytes
+    result = package(_helper=GOOD, extra="from ._helper import build")
+    assert fit(result["extra"]).payload_bytes
 
 
 def test_folder_is_rebuilt_when_any_of_its_files_changes(package: Any) -> None:
@@ -210,8 +210,8 @@ def test_missing_library_is_told_from_an_error(package: Any) -> None:
 
 def test_two_claims_on_one_name_are_refused(package: Any) -> None:
     """A file and a folder of one name are both named in the sentence."""
-    found = package(twin=GOOD)
-    folder = found["twin"].path.parent / "twin"
+    result = package(twin=GOOD)
+    folder = result["twin"].path.parent / "twin"
     folder.mkdir()
     (folder / "__init__.py").write_text(GOOD)
     catalogue.discover.cache_clear()

@@ -39,12 +39,12 @@ def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
 
 def test_list_json_tells_everything() -> None:
     """`list --json` has every backend with its claims and every pipeline with its size."""
-    found = json.loads(persistbench("list", "--json").stdout)
-    assert [row["id"] for row in found["backends"]] == list(backends.discover())
-    assert [row["name"] for row in found["pipelines"]] == list(catalogue.discover())
-    lz4 = next(row for row in found["backends"] if row["id"] == "joblib-lz4-1")
+    result = json.loads(persistbench("list", "--json").stdout)
+    assert [row["id"] for row in result["backends"]] == list(backends.discover())
+    assert [row["name"] for row in result["pipelines"]] == list(catalogue.discover())
+    lz4 = next(row for row in result["backends"] if row["id"] == "joblib-lz4-1")
     assert lz4["install"] == "pip install joblib lz4"
-    sizes = {row["name"]: row["payload_bytes"] for row in found["pipelines"]}
+    sizes = {row["name"]: row["payload_bytes"] for row in result["pipelines"]}
     assert sizes["large_array"] > 32_000_000
     assert sizes["open_handle"] is None
 
@@ -65,8 +65,8 @@ def test_show_prints_what_is_in_results(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     only = ("--pipeline", "forest", "--question", "map")
-    found = persistbench("show", *only, "--format", "json", cwd=tmp_path)
-    rows = {row["backend"]: row for row in json.loads(found.stdout)}
+    result = persistbench("show", *only, "--format", "json", cwd=tmp_path)
+    rows = {row["backend"]: row for row in json.loads(result.stdout)}
     assert rows["raw"]["rank"] == "floor"
     assert {"1"} < {rows[name]["rank"] for name in ("joblib", "pickle-5-oob")}
     assert rows["joblib"]["samples"] >= 2

@@ -18,8 +18,8 @@ def test_ranks_show_ties() -> None:
         figure("none", None, None, None),
         figure("raw", 0.1, 0.1, 0.1),
     ]
-    found = {row.backend: rank for rank, row in ranked(rows)}
-    assert found == {"raw": "floor", "first": "1", "close": "=2", "slow": "3", "none": ""}
+    result = {row.backend: rank for rank, row in ranked(rows)}
+    assert result == {"raw": "floor", "first": "1", "close": "=2", "slow": "3", "none": ""}
 
 
 def test_machines_are_never_ranked_together() -> None:
@@ -32,11 +32,11 @@ def test_machines_are_never_ranked_together() -> None:
 
 def test_ratio_has_an_interval_of_both() -> None:
     """The ends of a ratio lie as far from it as those of its figures, on a log scale together."""
-    found = ratio(figure("a", 2.0, 2.0 / 1.1, 2.0 * 1.1), figure("b", 1.0, 1 / 1.1, 1.1))
+    result = ratio(figure("a", 2.0, 2.0 / 1.1, 2.0 * 1.1), figure("b", 1.0, 1 / 1.1, 1.1))
     distance = math.exp(math.sqrt(2) * math.log(1.1))
-    assert found.value == 2.0
-    assert found.low == pytest.approx(2 / distance)
-    assert found.high == pytest.approx(2 * distance)
+    assert result.value == 2.0
+    assert result.low == pytest.approx(2 / distance)
+    assert result.high == pytest.approx(2 * distance)
 
 
 @pytest.mark.parametrize(("value", "tie"), [(1.0, True), (1.1, True), (1.2, False), (0.85, False)])

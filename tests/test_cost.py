@@ -12,8 +12,8 @@ NAME = "load.Load.time_load 'small', 'joblib'"
 
 def test_new_samples_count() -> None:
     """Every sample of a cell that was not there before is part of the run."""
-    found = seconds_inside({}, {CELL: [1.0, 2.0], OTHER: [0.5]})
-    assert found == {NAME: 3.0, "load.Load.time_load 'small', 'raw'": 0.5}
+    result = seconds_inside({}, {CELL: [1.0, 2.0], OTHER: [0.5]})
+    assert result == {NAME: 3.0, "load.Load.time_load 'small', 'raw'": 0.5}
 
 
 def test_replaced_samples_count_in_full() -> None:

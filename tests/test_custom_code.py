@@ -24,28 +24,28 @@ def test_kinds_are_those_of_the_program() -> None:
 
 def test_function_of_main_is_a_false_success_elsewhere() -> None:
     """Pickle and skops save a script's function by name: it opens in that script only."""
-    found = outcomes("main-function", "pickle-5", "cloudpickle", "onnx")
-    assert found["pickle-5", "present"] == ("same", False)
-    assert found["pickle-5", "absent"] == ("error-at-load", True)
-    assert found["cloudpickle", "absent"] == ("same", False)  # which saves the code
-    assert found["onnx", "absent"] == ("error-at-dump", False)  # nothing was saved
+    result = outcomes("main-function", "pickle-5", "cloudpickle", "onnx")
+    assert result["pickle-5", "present"] == ("same", False)
+    assert result["pickle-5", "absent"] == ("error-at-load", True)
+    assert result["cloudpickle", "absent"] == ("same", False)  # which saves the code
+    assert result["onnx", "absent"] == ("error-at-dump", False)  # nothing was saved
 
 
 def test_lambda_is_refused_or_carried_or_lost() -> None:
     """Pickle refuses a lambda, cloudpickle carries it, skops says it is saved and it is not."""
-    found = outcomes("lambda", "pickle-5", "cloudpickle", "skops")
-    for place in custom_code.PLACES:
-        assert found["pickle-5", place] == ("error-at-dump", False)
-        assert found["cloudpickle", place] == ("same", False)
-        assert found["skops", place] == ("error-at-load", True)
+    result = outcomes("lambda", "pickle-5", "cloudpickle", "skops")
+    for condition in custom_code.CONDITIONS:
+        assert result["pickle-5", condition] == ("error-at-dump", False)
+        assert result["cloudpickle", condition] == ("same", False)
+        assert result["skops", condition] == ("error-at-load", True)
 
 
 def test_module_that_is_absent_is_missed_by_all() -> None:
     """Code of an imported module is saved by name by every backend that saves it at all."""
-    found = outcomes("module-class", "pickle-5", "cloudpickle")
+    result = outcomes("module-class", "pickle-5", "cloudpickle")
     for backend in ("pickle-5", "cloudpickle"):
-        assert found[backend, "present"] == ("same", False)
-        assert found[backend, "absent"] == ("error-at-load", True)
+        assert result[backend, "present"] == ("same", False)
+        assert result[backend, "absent"] == ("error-at-load", True)
 
 
 def test_interpreter_that_fails_is_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

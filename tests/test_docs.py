@@ -44,12 +44,12 @@ def test_readme_counts_the_committed_backends() -> None:
     """The number of backends that the README tells is that of the project's own files."""
     (count,) = re.findall(r"(\d+) backends", README)
     own = {path.stem for path in _tracked("persistbench/backends/[a-z]*.py")}
-    found = [
+    result = [
         backend
         for backend in backends.discover().values()
         if type(backend).__module__.split(".")[-1] in own
     ]
-    assert int(count) == len(found)
+    assert int(count) == len(result)
 
 
 def _tracked(pattern: str) -> list[Path]:

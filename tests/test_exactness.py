@@ -42,15 +42,15 @@ def test_pickle_is_exact_in_every_check(pipeline: str) -> None:
 
 def test_what_does_not_come_back_says_why() -> None:
     """A lambda: refused by pickle, saved in vain by skops, no operator of ONNX, right elsewhere."""
-    found = _tried("lambda_function", "pickle-5", "skops", "cloudpickle", "onnx")
-    outcomes = {name: record["outcome"] for name, record in found.items()}
+    result = _tried("lambda_function", "pickle-5", "skops", "cloudpickle", "onnx")
+    outcomes = {name: record["outcome"] for name, record in result.items()}
     assert outcomes == {
         "pickle-5": Outcome.ERROR_AT_DUMP,
         "skops": Outcome.ERROR_AT_LOAD,
         "cloudpickle": Outcome.SAME,
         "onnx": Outcome.ERROR_AT_DUMP,
     }
-    assert all(record["reason"] for name, record in found.items() if name != "cloudpickle")
+    assert all(record["reason"] for name, record in result.items() if name != "cloudpickle")
 
 
 def test_a_predictor_is_asked_what_it_can_answer() -> None:
@@ -70,8 +70,8 @@ def test_a_file_with_a_time_in_it_is_not_deterministic() -> None:
 
 def test_rare_set_has_one_positive_in_a_hundred(case: Case) -> None:
     """And the balanced one as many of each class."""
-    found = exactness_child.metrics(case.estimator, case.X, case.y)
-    totals = {name: np.sum(one["confusion matrix"], axis=1) for name, one in found.items()}
+    result = exactness_child.metrics(case.estimator, case.X, case.y)
+    totals = {name: np.sum(one["confusion matrix"], axis=1) for name, one in result.items()}
     assert totals["rare"].tolist() == [990, 10]
     assert totals["balanced"].tolist() == [500, 500]
 

@@ -36,14 +36,14 @@ def test_every_cell_has_a_row_with_its_status(results: Path) -> None:
         path, pipeline="<script>", backend="pickle-5", status="failed", outcome="crash", reason=""
     )
     table = collect(results)
-    found = cells(table.figures)
+    result = cells(table.figures)
     assert not table.warnings
-    assert found["small", "pickle-5"].value == 0.5
-    assert found["small", "pickle-5"].samples == 3
-    refused = found["small", "joblib"]
+    assert result["small", "pickle-5"].value == 0.5
+    assert result["small", "pickle-5"].samples == 3
+    refused = result["small", "joblib"]
     assert (refused.status, refused.reason) == ("n/a", "not-installed: no joblib")
-    assert found["<script>", "pickle-5"].status == "failed"
-    assert found["<script>", "joblib"].status == "not run"
+    assert result["<script>", "pickle-5"].status == "failed"
+    assert result["<script>", "joblib"].status == "not run"
 
 
 def test_question_has_a_reason_of_its_own(results: Path) -> None:
@@ -52,17 +52,17 @@ def test_question_has_a_reason_of_its_own(results: Path) -> None:
     record(path, pipeline="small", backend="pickle-5", access="map", reason="no map")
     record(path, pipeline="small", backend="pickle-5", access="load", reason="not asked")
     record(path, pipeline="small", backend="joblib", access="map", question="map", reason="its own")
-    found = cells(collect(results).figures)
-    assert found["small", "pickle-5"].reason == "unsupported: no map"
-    assert found["small", "joblib"].reason == "unsupported: its own"
+    result = cells(collect(results).figures)
+    assert result["small", "pickle-5"].reason == "unsupported: no map"
+    assert result["small", "joblib"].reason == "unsupported: its own"
 
 
 def test_newest_figure_of_a_cell_is_shown(results: Path) -> None:
     """A narrower run of a later commit replaces its own cells and leaves the others."""
     measured(results, [1.0, 2.0, 3.0, 4.0], started=1, commit="a" * 40)
     measured(results, [9.0, math.nan, math.nan, math.nan], started=2, commit="b" * 40)
-    found = cells(collect(results).figures)
-    assert [found[place].value for place in sorted(found)] == [4.0, 3.0, 2.0, 9.0]
+    result = cells(collect(results).figures)
+    assert [result[place].value for place in sorted(result)] == [4.0, 3.0, 2.0, 9.0]
 
 
 def test_foreign_and_cut_off_files_are_named(results: Path) -> None:
@@ -110,8 +110,8 @@ def test_csv_holds_the_columns_of_the_design() -> None:
 def test_other_formats_hold_the_same_rows() -> None:
     """JSON is strict and has the rank; Markdown escapes what would break its table or a page."""
     rows = ranked([figure("a|<script>", 0.0123, 0.012, 0.0125)])
-    (found,) = json.loads(to_json(rows))
-    assert (found["rank"], found["value"], found["backend"]) == ("1", 0.0123, "a|<script>")
+    (result,) = json.loads(to_json(rows))
+    assert (result["rank"], result["value"], result["backend"]) == ("1", 0.0123, "a|<script>")
     line = to_markdown(rows).splitlines()[-1]
     assert "12.3 ms" in line
     assert r"a\|&lt;script>" in line
@@ -155,8 +155,8 @@ def test_samples_are_kept_in_order(results: Path) -> None:
     """Every call behind a figure can be looked at; what was refused has none."""
     measured(results, [1.0, math.nan, None, 2.0])
     table = collect(results)
-    found = {cell[3:]: calls for cell, calls in table.samples.items()}
-    assert found == {
+    result = {cell[3:]: calls for cell, calls in table.samples.items()}
+    assert result == {
         ("small", "pickle-5"): [0.99, 1.0, 1.01],
         ("<script>", "joblib"): [1.98, 2.0, 2.02],
     }
@@ -201,8 +201,8 @@ def test_calls_in_turn_decide_order_and_ties(results: Path) -> None:
     ]
     pairs.write(path.with_suffix(".pairs.jsonl"), turns)
     table = collect(results)
-    found = cells(table.figures)
-    reference, other = found["small", "pickle-5"], found["small", "joblib"]
+    result = cells(table.figures)
+    reference, other = result["small", "pickle-5"], result["small", "joblib"]
     assert ratio(other, reference).value == pytest.approx(1.0, rel=1e-3)
     assert ratio(other, reference).tie
     assert other.value == 1.3

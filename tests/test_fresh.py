@@ -14,9 +14,9 @@ from persistbench.measure import fresh
 def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cell:
     """A right cell, in a working directory of its own."""
     monkeypatch.chdir(tmp_path)
-    found = Cell(catalogue.get("small"), backends.get("joblib-zlib-3"))
-    assert found.examine().same
-    return found
+    result = Cell(catalogue.get("small"), backends.get("joblib-zlib-3"))
+    assert result.examine().same
+    return result
 
 
 def test_stages_are_measured_and_imports_are_found(cell: Cell) -> None:

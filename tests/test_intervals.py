@@ -25,24 +25,24 @@ def simulated(
 @pytest.mark.parametrize("processes", [2, 3, 5])
 def test_intervals_hold_the_truth_as_often_as_they_say(processes: int) -> None:
     """Of 2,000 cells whose noise differs, 98 to 99.8 % of the 99 % intervals hold it."""
-    found = ratios.estimate(simulated(1.2, 0.03, 2000, processes))
-    held = sum(low <= 1.2 <= high for _, low, high in (e.interval() for e in found.values()))
+    result = ratios.estimate(simulated(1.2, 0.03, 2000, processes))
+    held = sum(low <= 1.2 <= high for _, low, high in (e.interval() for e in result.values()))
     assert 0.98 <= held / 2000 <= 0.998
 
 
 def test_other_cells_make_intervals_narrow() -> None:
     """Three processes alone would say plus or minus 17 %; with hundreds of cells it is 6."""
-    found = ratios.estimate(simulated(1.0, 0.03, 500, 3))
+    result = ratios.estimate(simulated(1.0, 0.03, 500, 3))
     widths = sorted(
-        math.log(high / low) / 2 for _, low, high in (e.interval() for e in found.values())
+        math.log(high / low) / 2 for _, low, high in (e.interval() for e in result.values())
     )
     assert 0.04 < widths[250] < 0.07
 
 
 def test_few_cells_are_taken_for_noisy() -> None:
     """A narrowed run does not know what is usual, and does not pretend to."""
-    found = ratios.estimate({0: [[1.0], [1.0], [1.0]]})
-    _, low, high = found[0].interval()
+    result = ratios.estimate({0: [[1.0], [1.0], [1.0]]})
+    _, low, high = result[0].interval()
     assert high / low > 1.1
 
 
@@ -58,7 +58,7 @@ def test_process_with_few_pairs_does_not_count() -> None:
     """That of a quick run, added to those of a whole one, changes nothing."""
     cells = simulated(1.0, 0.01, 100, 5)
     before = ratios.estimate(cells)
-    after = ratios.estimate({key: [*found, [7.0, 7.0]] for key, found in cells.items()})
+    after = ratios.estimate({key: [*result, [7.0, 7.0]] for key, result in cells.items()})
     assert after == before
 
 
@@ -99,9 +99,9 @@ def test_order_of_the_references_cancels() -> None:
 def test_ratios_to_one_reference_are_compared() -> None:
     """Their variances add up, and the other way round is the inverse."""
     a, b = LogRatio(math.log(3), 0.01, 8.0, 30), LogRatio(math.log(2), 0.02, 6.0, 20)
-    found = a.minus(b)
-    assert found == LogRatio(pytest.approx(math.log(1.5)), pytest.approx(0.03), 6.0, 20)  # type: ignore[arg-type]
-    assert found.inverse().interval()[0] == pytest.approx(2 / 3)
+    result = a.minus(b)
+    assert result == LogRatio(pytest.approx(math.log(1.5)), pytest.approx(0.03), 6.0, 20)  # type: ignore[arg-type]
+    assert result.inverse().interval()[0] == pytest.approx(2 / 3)
     assert SAME.interval() == (1.0, 1.0, 1.0)
 
 

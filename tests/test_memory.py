@@ -33,8 +33,8 @@ def test_peak_is_what_the_call_held_at_once(copies: int) -> None:
     holder = Holder()
     holder.keep(5)
     for _ in range(2):
-        found = memory.peak(lambda: holder.keep(copies), holder.free)
-        assert found == pytest.approx(copies * SIZE, rel=0.02)
+        result = memory.peak(lambda: holder.keep(copies), holder.free)
+        assert result == pytest.approx(copies * SIZE, rel=0.02)
 
 
 def test_call_that_allocates_nothing_has_no_peak() -> None:

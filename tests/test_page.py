@@ -109,8 +109,8 @@ def ranking(page: Page) -> list[tuple[str, float]]:
 def cells(page: Page) -> list[str]:
     """Return what the grid says of each of its cells."""
     page.wait_for_timeout(100)  # charts are drawn after the event
-    found = page.locator("[data-chart=grid] svg.marks .mark-rect path[aria-label]").all()
-    return [str(cell.get_attribute("aria-label")) for cell in found]
+    result = page.locator("[data-chart=grid] svg.marks .mark-rect path[aria-label]").all()
+    return [str(cell.get_attribute("aria-label")) for cell in result]
 
 
 def steady(figures: dict[str, float], question: str, reference: dict[str, float]) -> float:
@@ -129,19 +129,19 @@ def recalculated(
     **work: float,
 ) -> list[tuple[str, float]]:
     """Return the ranking by total cost, calculated from figures.csv alone."""
-    found: dict[str, dict[str, float]] = {}
+    result: dict[str, dict[str, float]] = {}
     with (site / "figures.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if (row["machine"], row["pipeline"]) == (machine, pipeline) and row["status"] == "ok":
-                found.setdefault(row["backend"], {})[row["question"]] = float(row["value"])
+                result.setdefault(row["backend"], {})[row["question"]] = float(row["value"])
     loads = work.get("loads", 10) * work.get("workers", 1)
     bandwidth = work.get("bandwidth", 125) * 1e6
     totals = []
-    for backend, figures in found.items():
+    for backend, figures in result.items():
         if backend in ("raw", *out) or not {"dump", "size", load} <= figures.keys():
             continue
         transfer = figures["size"] / bandwidth if bandwidth else 0
-        reference = found.get("pickle-5", {})
+        reference = result.get("pickle-5", {})
         dump, once = (steady(figures, question, reference) for question in ("dump", load))
         totals.append((backend, dump + transfer + loads * (transfer + once)))
     return sorted(totals, key=lambda pair: pair[1])
@@ -195,19 +195,19 @@ def test_lines_of_the_chosen_kind_are_shown(page: Page, site: Path) -> None:
 def test_front_and_notes_are_those_of_the_table(page: Page, site: Path) -> None:
     """Who is on the front, and who dominates whom, follows from medians alone."""
     ready(page, address(site))
-    found: dict[str, dict[str, float]] = {}
+    result: dict[str, dict[str, float]] = {}
     with (site / "figures.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             if (row["machine"], row["pipeline"], row["status"]) == ("desk", "forest", "ok"):
-                found.setdefault(row["backend"], {})[row["question"]] = float(row["value"])
-    found = {name: own for name, own in found.items() if not apart(name)}
+                result.setdefault(row["backend"], {})[row["question"]] = float(row["value"])
+    result = {name: own for name, own in result.items() if not apart(name)}
     for across, up in (("size", "load"), ("dump", "load")):
         marks = page.locator(f"[data-chart={across}-{up}] svg.marks .mark-symbol path[aria-label]")
         spoken = [str(mark.get_attribute("aria-label")) for mark in marks.all()]
-        for name, own in found.items():
+        for name, own in result.items():
             better = {
                 other
-                for other, its in found.items()
+                for other, its in result.items()
                 if its[across] <= own[across]
                 and its[up] <= own[up]
                 and (its[across], its[up]) != (own[across], own[up])

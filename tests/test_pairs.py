@@ -31,20 +31,20 @@ def test_rows_of_processes_become_ratios(rows: Path) -> None:
         recorder.add(4.0, 1.0, [1.0, 1.0])
         recorder.add(factor, 0.5, [1.0, 0.5])
         recorder.add(factor, 0.6, [2.0, 0.5])
-    (found,) = pairs.gather(rows, "7")
-    assert found.key == KEY
-    assert found.version == "7"
-    assert sorted(found.ratios["pickle-5"]) == [[2.0, 1.0], [3.0, 1.5]]
-    assert sorted(found.ratios["raw"]) == [[4.0, 4.0], [6.0, 6.0]]
-    assert found.cpu == [[0.5, 0.6], [0.5, 0.6]]
+    (result,) = pairs.gather(rows, "7")
+    assert result.key == KEY
+    assert result.version == "7"
+    assert sorted(result.ratios["pickle-5"]) == [[2.0, 1.0], [3.0, 1.5]]
+    assert sorted(result.ratios["raw"]) == [[4.0, 4.0], [6.0, 6.0]]
+    assert result.cpu == [[0.5, 0.6], [0.5, 0.6]]
     assert not list(rows.glob("*.jsonl"))
 
 
 def test_single_row_is_not_thrown_away(rows: Path) -> None:
     """A call that is too slow for a second one is all there is."""
     Recorder(KEY, ["raw"]).add(3.0, 3.0, [1.0])
-    (found,) = pairs.gather(rows, "1")
-    assert found.ratios == {"raw": [[3.0]]}
+    (result,) = pairs.gather(rows, "1")
+    assert result.ratios == {"raw": [[3.0]]}
 
 
 def test_process_without_a_row_leaves_nothing(rows: Path) -> None:
@@ -66,12 +66,12 @@ def test_nothing_is_written_without_a_folder(
 def test_written_pairs_are_read_again(tmp_path: Path) -> None:
     """And a line that was cut off is named, the rest kept."""
     path = tmp_path / "a.pairs.jsonl"
-    found = Pairs(KEY, "1", {"raw": [[1.0], [2.0]]}, [[0.1], [0.2]])
-    pairs.write(path, [found])
-    assert pairs.read(path) == ({KEY: found}, [])
+    result = Pairs(KEY, "1", {"raw": [[1.0], [2.0]]}, [[0.1], [0.2]])
+    pairs.write(path, [result])
+    assert pairs.read(path) == ({KEY: result}, [])
     path.write_text(path.read_text() + '{"key": ["load", "sm')
     read, (sentence,) = pairs.read(path)
-    assert read == {KEY: found}
+    assert read == {KEY: result}
     assert "line 2" in sentence
 
 

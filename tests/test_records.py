@@ -59,8 +59,8 @@ def test_last_word_wins(path: Path) -> None:
     """A finding that comes back after another one is recorded again."""
     for verdict in (REFUSED, Verdict(Outcome.SAME), REFUSED):
         outcome.keep(CELL, verdict)
-    found = [record["outcome"] for record in jsonl.read(path)[0]]
-    assert found == ["error-at-dump", "same", "error-at-dump"]
+    result = [record["outcome"] for record in jsonl.read(path)[0]]
+    assert result == ["error-at-dump", "same", "error-at-dump"]
 
 
 def test_nothing_is_written_unless_asv_saves(

@@ -61,10 +61,10 @@ def whole_page(table: Table) -> str:
 def test_sections_are_there_with_their_records_only(tmp_path: Path) -> None:
     """Attack and accident are apart: records of one do not show the other."""
     made.code(tmp_path)
-    found = collect(tmp_path)
-    assert attack.render(found) is not None
-    assert accident.render(found) is None
-    assert what_to_do.render(found) is not None
+    result = collect(tmp_path)
+    assert attack.render(result) is not None
+    assert accident.render(result) is None
+    assert what_to_do.render(result) is not None
 
 
 def test_all_synthetic_records_are_of_known_form(table: Table) -> None:
@@ -117,8 +117,8 @@ def test_malformed_records_are_left_out(
     path = tried(tmp_path, kind, "it", "joblib", **foreign)
     with path.open("a") as file:
         file.write(json.dumps(good) + "\n")
-    found, warnings = trial.read(tmp_path)
-    assert [r["subject"] for r in found["desk"][kind]] == [good["subject"]]
+    result, warnings = trial.read(tmp_path)
+    assert [r["subject"] for r in result["desk"][kind]] == [good["subject"]]
     assert warnings == [f"{path} has 1 foreign lines, which are left out."]
     assert (attack if kind in forms.ATTACKS else accident).render(collect(tmp_path))
 
@@ -128,10 +128,10 @@ def test_what_was_not_installed_has_no_facts_and_is_not_shown(tmp_path: Path, ki
     """A record without facts is whole; a backend that is not there was not tried."""
     place = {"place": "own"} if kind in ("failed-save", "concurrent-use") else {"place": "marker"}
     tried(tmp_path, kind, "it", "skops", outcome="not-installed", reason="no", **place)
-    found = collect(tmp_path)
-    assert not found.warnings
-    assert attack.render(found) is None
-    assert accident.render(found) is None
+    result = collect(tmp_path)
+    assert not result.warnings
+    assert attack.render(result) is None
+    assert accident.render(result) is None
 
 
 @pytest.mark.parametrize("kind", [*forms.ATTACKS, *forms.ACCIDENTS])
@@ -139,9 +139,9 @@ def test_what_cannot_be_tried_is_shown_without_facts(tmp_path: Path, kind: str) 
     """A record that says only that nothing could be saved makes a page, too."""
     place = {"place": "own"} if kind in ("failed-save", "concurrent-use") else {"place": "marker"}
     tried(tmp_path, kind, "it", "onnx", outcome="unsupported", reason="no converter", **place)
-    found = collect(tmp_path)
-    assert not found.warnings
-    assert (attack if kind in forms.ATTACKS else accident).render(found) is not None
+    result = collect(tmp_path)
+    assert not result.warnings
+    assert (attack if kind in forms.ATTACKS else accident).render(result) is not None
 
 
 def test_who_ran_code_is_said_first(table: Table) -> None:
@@ -235,11 +235,11 @@ def test_batches_are_summed(tmp_path: Path) -> None:
     made.batches(tmp_path, "bit-flip", "forest", "joblib", {"same": 10}, wanted=25)
     old = {"date": "2025-01-01", "place": "500-509", "libraries": {"joblib": "0.1"}}
     made.batches(tmp_path, "bit-flip", "small", "joblib", {"crash": 10}, **old)
-    found = faults.of_one_run(collect(tmp_path).trials["desk"]["bit-flip"])
-    own = faults.sums(found)["small"]["joblib"]
+    result = faults.of_one_run(collect(tmp_path).trials["desk"]["bit-flip"])
+    own = faults.sums(result)["small"]["joblib"]
     assert (own.tried, own.wanted, own.counts["crash"]) == (20, 20, 4)
     assert own.share(faults.SILENT)[:2] == (8, 0.4)
-    every = faults.sums(found)[faults.EVERY]["joblib"]
+    every = faults.sums(result)[faults.EVERY]["joblib"]
     assert (every.tried, every.wanted, every.pipelines) == (40, 45, {"small", "forest"})
 
 
@@ -261,17 +261,17 @@ def test_backends_are_compared_on_the_same_mixture(tmp_path: Path) -> None:
         wanted=20,
         bytes=1,
     )
-    found = faults.sums(collect(tmp_path).trials["desk"]["bit-flip"])
-    assert found["forest"]["joblib"].tried == 30
-    assert {one.tried for one in found[faults.EVERY].values()} == {40}
+    result = faults.sums(collect(tmp_path).trials["desk"]["bit-flip"])
+    assert result["forest"]["joblib"].tried == 30
+    assert {one.tried for one in result[faults.EVERY].values()} == {40}
 
 
 def test_fewer_faults_than_wanted_are_said(tmp_path: Path) -> None:
     """Beside what was tried stands what was asked for, where that is more."""
     made.batches(tmp_path, "bit-flip", "small", "joblib", {"same": 1000}, wanted=2500)
     made.batches(tmp_path, "bit-flip", "small", "dill", {"crash": 1000})
-    found = tables(accident.render(collect(tmp_path)))[:3]  # the heading and two backends
-    rows = {row[0]: row[1] for row in found}
+    result = tables(accident.render(collect(tmp_path)))[:3]  # the heading and two backends
+    rows = {row[0]: row[1] for row in result}
     assert rows["joblib"] == "2,000 of 2,500"
     assert rows["dill"] == "2,000"
 
@@ -304,28 +304,28 @@ def test_what_lies_at_the_path(table: Table, tmp_path: Path) -> None:
     assert "own: the good file is lost in 43 of 48 saves." in shown
     assert "renamed: the good file is lost in 0 of 48 saves; 8 other files are left" in shown
     made.saves(tmp_path)
-    found = words(tmp_path, "failed-save", accident, accident.left)
-    assert found["lock", "joblib", "own"] == "a broken file"
-    assert found["lock", "joblib", "renamed"] == "the earlier file"
-    assert found["two-savers", "skops", "own"] == "another thing"
+    result = words(tmp_path, "failed-save", accident, accident.left)
+    assert result["lock", "joblib", "own"] == "a broken file"
+    assert result["lock", "joblib", "renamed"] == "the earlier file"
+    assert result["two-savers", "skops", "own"] == "another thing"
 
 
 def test_words_of_secrets_and_maps(tmp_path: Path) -> None:
     """False successes, leaks and changed files are called so; else the outcome is the word."""
     made.secrets(tmp_path)
     made.maps(tmp_path)
-    found = words(tmp_path, "false-success", accident, accident.success)
-    assert found["lambda", "skops"] == "false success"
-    assert found["lambda", "joblib"] == "error-at-dump"
-    found = words(tmp_path, "leaks", accident, accident.leaked)
-    assert found["cache", "joblib"] == "in the file"
-    assert found["cache", "joblib-zlib-3"] == "in what is loaded"
-    assert found["open-file", "joblib"] == "error-at-dump"
-    found = words(tmp_path, "map-in-use", accident, accident.mapped)
-    assert found["truncated", "joblib", "r"] == "crash"
-    assert found["written by use", "joblib", "r+"] == "the file is changed"
-    assert found["written by use", "joblib", "c"] == "same"
-    assert found["compressed", "joblib", "c"] == "not mapped"
+    result = words(tmp_path, "false-success", accident, accident.success)
+    assert result["lambda", "skops"] == "false success"
+    assert result["lambda", "joblib"] == "error-at-dump"
+    result = words(tmp_path, "leaks", accident, accident.leaked)
+    assert result["cache", "joblib"] == "in the file"
+    assert result["cache", "joblib-zlib-3"] == "in what is loaded"
+    assert result["open-file", "joblib"] == "error-at-dump"
+    result = words(tmp_path, "map-in-use", accident, accident.mapped)
+    assert result["truncated", "joblib", "r"] == "crash"
+    assert result["written by use", "joblib", "r+"] == "the file is changed"
+    assert result["written by use", "joblib", "c"] == "same"
+    assert result["compressed", "joblib", "c"] == "not mapped"
 
 
 def test_methods_that_fail_on_maps_are_named_with_versions(table: Table) -> None:

@@ -79,8 +79,8 @@ def written(folder: Path) -> str:
 
 def spoken(page: Page, chart: str) -> list[str]:
     """Return what a heat map says of its cells."""
-    found = page.locator(f"[data-chart={chart}] svg.marks .mark-rect path[aria-label]").all()
-    return [str(cell.get_attribute("aria-label")) for cell in found]
+    result = page.locator(f"[data-chart={chart}] svg.marks .mark-rect path[aria-label]").all()
+    return [str(cell.get_attribute("aria-label")) for cell in result]
 
 
 def test_newest_record_counts(tmp_path: Path) -> None:
@@ -94,11 +94,11 @@ def test_newest_record_counts(tmp_path: Path) -> None:
     tried(tmp_path, "survival", "Ridge", "pickle-5")
     for place in ("present", "absent"):
         tried(tmp_path, "custom-code", "lambda", "joblib", place=place)
-    found, warnings = trial.read(tmp_path)
+    result, warnings = trial.read(tmp_path)
     assert not warnings
-    outcomes = {r["backend"]: r["outcome"] for r in found["desk"]["survival"]}
+    outcomes = {r["backend"]: r["outcome"] for r in result["desk"]["survival"]}
     assert outcomes == {"joblib": "timeout", "pickle-5": "same"}
-    assert len(found["desk"]["custom-code"]) == 2
+    assert len(result["desk"]["custom-code"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_foreign_lines_are_counted_and_left_out(tmp_path: Path, foreign: dict[st
     line = json.loads(path.read_text())
     with path.open("a") as file:
         file.write(json.dumps(line | {"backend": "pickle-5"} | foreign) + "\n")
-    found, warnings = trial.read(tmp_path)
-    assert [r["backend"] for r in found["desk"]["survival"]] == ["joblib"]
+    result, warnings = trial.read(tmp_path)
+    assert [r["backend"] for r in result["desk"]["survival"]] == ["joblib"]
     assert warnings == [f"{path} has 1 foreign lines, which are left out."]
 
 
@@ -130,9 +130,9 @@ def test_what_did_not_come_back_has_no_checks(tmp_path: Path) -> None:
     path = tried(tmp_path, "exactness", "forest", "onnx", outcome="unsupported", reason="no")
     line = json.loads(path.read_text())
     path.write_text(json.dumps({k: v for k, v in line.items() if k not in _PARTS}) + "\n")
-    found, warnings = trial.read(tmp_path)
+    result, warnings = trial.read(tmp_path)
     assert not warnings
-    assert exactness.tell(found["desk"]["exactness"][0]) == ("unsupported", "no")
+    assert exactness.tell(result["desk"]["exactness"][0]) == ("unsupported", "no")
 
 
 _PARTS = ("checks", "metrics", "steps")
@@ -197,9 +197,9 @@ def test_page_without_figures_shows_the_trials(page: Page, tmp_path: Path) -> No
 def test_only_estimators_that_somebody_loses_are_on_the_map(page: Page, site: str) -> None:
     """Ridge comes back from everyone; whoever is searched for is shown alone."""
     ready(page, site)
-    found = spoken(page, "survival")
-    assert {text.partition(",")[0] for text in found} == {"AdaBoost", NAME}
-    assert "AdaBoost, onnx: labels-differ, 2 labels" in found
+    result = spoken(page, "survival")
+    assert {text.partition(",")[0] for text in result} == {"AdaBoost", NAME}
+    assert "AdaBoost, onnx: labels-differ, 2 labels" in result
     page.fill("[data-setting=estimator]", "aDa")
     page.wait_for_function(CELLS + " === 3")
     assert all(text.startswith("AdaBoost") for text in spoken(page, "survival"))
@@ -219,10 +219,10 @@ def test_names_and_reasons_are_text(page: Page, site: str) -> None:
 def test_false_success_is_called_so(page: Page, site: str) -> None:
     """A dump that succeeds in vain is marked on the map, and the honest are named."""
     ready(page, site)
-    found = spoken(page, "custom-code")
+    result = spoken(page, "custom-code")
     group = "module-function, pickle-5 +2"
-    assert f"{group}: false success, error-at-load: no module" in found
-    assert f"{group}: same" in found
+    assert f"{group}: false success, error-at-load: no module" in result
+    assert f"{group}: same" in result
     assert "Never a false success: onnx." in page.inner_text("#custom_code")
 
 

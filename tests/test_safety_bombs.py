@@ -76,23 +76,23 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def record(shape: str, backend_id: str) -> dict[str, Any]:
     """Return the record of one bomb."""
-    tasks = bombs.tasks(kinds.wanted(["small"], [backend_id]))
+    tasks = bombs.tasks(kinds.selection(["small"], [backend_id]))
     (task,) = (one for one in tasks if one.trials[0].subject == shape)
-    (found,) = task()
-    return found
+    (result,) = task()
+    return result
 
 
 @linux
 @pytest.mark.parametrize("backend", ["pickle-5-allowlist", "unknown"])
 def test_call_of_an_admitted_name_takes_memory_at_load(backend: str, forked: None) -> None:
     """A list of names admits bytearray with any length; a limit of the process makes an error."""
-    found = record("call", backend)
-    assert found["outcome"] == "same"
-    assert found["bytes"] < 60
-    assert found["peak"]["load"] == pytest.approx(4 * 10**7, rel=0.1)
-    assert found["peak"]["use"] < 10**6
-    assert found["peak"]["audit"] is None
-    assert found["limited"] == {
+    result = record("call", backend)
+    assert result["outcome"] == "same"
+    assert result["bytes"] < 60
+    assert result["peak"]["load"] == pytest.approx(4 * 10**7, rel=0.1)
+    assert result["peak"]["use"] < 10**6
+    assert result["peak"]["audit"] is None
+    assert result["limited"] == {
         "outcome": "error-at-load",
         "reason": "MemoryError (limit: 10 MB of memory)",
     }
@@ -102,27 +102,27 @@ def test_call_of_an_admitted_name_takes_memory_at_load(backend: str, forked: Non
 @pytest.mark.parametrize("backend", ["pickle-5", "skops"])
 def test_references_unfold_when_they_are_used(backend: str, forked: None) -> None:
     """Lists that share lists take nothing until an array is made of them, by a prediction."""
-    found = record("nested references", backend)
-    assert found["bytes"] < 50_000
-    assert found["peak"]["load"] < 10**7
-    assert found["peak"]["use"] > 3 * 10**7
-    assert found["limited"]["outcome"] == "error-at-use"
+    result = record("nested references", backend)
+    assert result["bytes"] < 50_000
+    assert result["peak"]["load"] < 10**7
+    assert result["peak"]["use"] > 3 * 10**7
+    assert result["limited"]["outcome"] == "error-at-use"
 
 
 @linux
 def test_peak_of_a_step_is_its_own(forked: None) -> None:
     """What loading takes is counted at load, also for a backend that nobody knows."""
-    found = record("nested references", "hungry")
-    assert found["peak"]["load"] == pytest.approx(4 * 10**7, rel=0.1)
+    result = record("nested references", "hungry")
+    assert result["peak"]["load"] == pytest.approx(4 * 10**7, rel=0.1)
 
 
 @linux
 def test_large_artifact_is_no_bomb(forked: None) -> None:
     """Where zeros are not compressed, no gigabyte is written, and the record says why."""
-    found = record("zeros", "unknown")
-    assert found["outcome"] == "unsupported"
-    assert "is no small file" in found["reason"]
-    assert found["bytes"] is None
+    result = record("zeros", "unknown")
+    assert result["outcome"] == "unsupported"
+    assert "is no small file" in result["reason"]
+    assert result["bytes"] is None
 
 
 @linux
@@ -130,19 +130,19 @@ def test_large_artifact_is_no_bomb(forked: None) -> None:
 def test_graph_takes_memory_when_it_is_loaded_or_run(at_use: bool, forked: None) -> None:
     """A graph of 300 bytes fills memory: at load if it can be computed in advance, else at use."""
     pytest.importorskip("onnxruntime")
-    found = record("allocating graph at use" if at_use else "allocating graph", "onnx")
-    assert found["bytes"] < 400
-    assert found["peak"]["use" if at_use else "load"] > 3 * 10**7
-    assert found["limit"].startswith("onnxruntime")
+    result = record("allocating graph at use" if at_use else "allocating graph", "onnx")
+    assert result["bytes"] < 400
+    assert result["peak"]["use" if at_use else "load"] > 3 * 10**7
+    assert result["limit"].startswith("onnxruntime")
 
 
 @linux
 def test_graph_that_names_a_file_outside(forked: None) -> None:
     """Each way in which bytes of a file outside could come back is recorded."""
     pytest.importorskip("onnxruntime")
-    found = record("external absolute", "onnx")
-    assert set(found["outside"]) == {"load", "InferenceSession(path)", "onnx.load(path)"}
-    assert "persistbench-of" not in found["reason"] + found["looked"]
+    result = record("external absolute", "onnx")
+    assert set(result["outside"]) == {"load", "InferenceSession(path)", "onnx.load(path)"}
+    assert "persistbench-of" not in result["reason"] + result["looked"]
 
 
 def test_file_that_is_read_is_noticed(tmp_path: Path) -> None:
@@ -167,9 +167,9 @@ def test_what_cannot_be_tried_is_said(forked: None, monkeypatch: pytest.MonkeyPa
     assert record("allocating graph", "pickle-5")["reason"] == "its artifact is no ONNX graph"
     assert record("claimed bytes", "unknown")["reason"] == "its artifact is no pickle"
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**9))
-    found = record("call", "pickle-5")
-    assert found["outcome"] == Outcome.UNSUPPORTED
-    assert found["reason"] == "1 GB of memory are free: 10 GB are wanted"
+    result = record("call", "pickle-5")
+    assert result["outcome"] == Outcome.UNSUPPORTED
+    assert result["reason"] == "1 GB of memory are free: 10 GB are wanted"
 
 
 @pytest.mark.parametrize("wrapped", _formats.FORMATS, ids=lambda one: one.magic.hex())

@@ -115,9 +115,9 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     parent._context = usual
 
 
-def wanted(*chosen: Backend) -> kinds.Wanted:
+def selection(*chosen: Backend) -> kinds.Selection:
     """Return that these backends are wanted, and the usual pipelines."""
-    return kinds.Wanted(kinds.TELLING, chosen)
+    return kinds.Selection(kinds.TELLING, chosen)
 
 
 def found(
@@ -125,12 +125,12 @@ def found(
 ) -> dict[tuple[str, str, str], dict[str, Any]]:
     """Return the records of backends, by shape, backend and place; of all, or of these."""
     records = {}
-    for task in code.tasks(wanted(*chosen)):
+    for task in code.tasks(selection(*chosen)):
         others = [
             one.key
             for one in task.trials
             if (shapes is not None and one.subject not in shapes)
-            or (places is not None and one.place not in places)
+            or (places is not None and one.condition not in places)
         ]
         left = task.without(others)
         for record in left() if left.trials else []:
@@ -198,9 +198,9 @@ def test_no_payload_runs_where_none_is_claimed_to(backend: Backend) -> None:
         pytest.skip(backend.unavailable)
     records = found(backend, places=(code.DOCUMENTED, code.REVIEWED))
     assert contradicted(backend, records.values()) == []
-    for (shape, _, place), record in records.items():
+    for (shape, _, condition), record in records.items():
         admits = bool(payloads.discover()[shape].admits)
-        assert (record["marker"] == "use") == (admits and place == code.REVIEWED)
+        assert (record["marker"] == "use") == (admits and condition == code.REVIEWED)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ SHAPES = (Shape("one-more", Saved(list)),)
 def tasks_of(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> list[campaign.Task]:
     """Return the trials of one shape."""
     monkeypatch.setattr(payloads, "discover", lambda: {shape.name: shape})
-    return code.tasks(wanted(EVERY["pickle-5"]))
+    return code.tasks(selection(EVERY["pickle-5"]))
 
 
 def test_two_shapes_of_one_name_are_refused(

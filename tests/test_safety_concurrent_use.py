@@ -18,7 +18,7 @@ from persistbench.integrity.answers import reference
 from persistbench.trials import _artifacts, kinds
 from persistbench.trials.accident import _methods, concurrent_use
 from persistbench.trials.campaign import Record
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 from tests._doubles import Deadly, Double, Missing, known, linux
 
 
@@ -62,16 +62,16 @@ def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *places: str) -> di
     monkeypatch.setattr(concurrent_use, "SWAPS", 100)
     monkeypatch.setattr(concurrent_use, "_PATIENCE_SECONDS", 1.0)
     with known(monkeypatch, backend):
-        (task,) = concurrent_use.tasks(Wanted(("small",), (backend,)))
-        trials = tuple(one for one in task.trials if one.place in places)
+        (task,) = concurrent_use.tasks(Selection(("small",), (backend,)))
+        trials = tuple(one for one in task.trials if one.condition in places)
         return {one["place"]: one for one in task.make(trials)}
 
 
 @linux
 def test_half_written_artifact_is_met_unless_it_is_renamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Straight to the path, loads fail; renamed, every load is one version or the other."""
-    found = tried(monkeypatch, Slow(), "own", "renamed")
-    own, renamed = found["own"], found["renamed"]
+    result = tried(monkeypatch, Slow(), "own", "renamed")
+    own, renamed = result["own"], result["renamed"]
     assert own["outcome"] == "error-at-load"
     assert own["errors"]
     assert set(own["errors"]) <= {"EOFError", "UnpicklingError"}
@@ -84,9 +84,9 @@ def test_half_written_artifact_is_met_unless_it_is_renamed(monkeypatch: pytest.M
 @linux
 def test_wrong_answer_is_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
     """A load that answers like neither version is wrong, whatever else happened."""
-    found = tried(monkeypatch, Mixer(), "renamed")["renamed"]
-    assert found["outcome"] in ("values-differ", "labels-differ")
-    assert found["wrong"] == found["loads"] > 0
+    result = tried(monkeypatch, Mixer(), "renamed")["renamed"]
+    assert result["outcome"] in ("values-differ", "labels-differ")
+    assert result["wrong"] == result["loads"] > 0
 
 
 @linux
@@ -104,8 +104,8 @@ def test_other_ends(
     backend: Backend, outcome: str, errors: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Readers that die or hang, saves that fail and libraries that lack are told apart."""
-    found = tried(monkeypatch, backend, "own")["own"]
-    assert (found["outcome"], found["errors"]) == (outcome, errors)
+    result = tried(monkeypatch, backend, "own")["own"]
+    assert (result["outcome"], result["errors"]) == (outcome, errors)
 
 
 @pytest.mark.parametrize(
@@ -131,17 +131,17 @@ def test_versions_must_answer_otherwise(estimator: Any, reason: str, tmp_path: P
 @linux
 def test_real_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pickle renamed into place is right for everybody, with as many swaps as there was time."""
-    found = tried(monkeypatch, backends.get("pickle-5"), "renamed")["renamed"]
-    assert (found["outcome"], found["wrong"], found["errors"]) == ("same", 0, {})
-    assert 1 < found["swaps"] <= 100
+    result = tried(monkeypatch, backends.get("pickle-5"), "renamed")["renamed"]
+    assert (result["outcome"], result["wrong"], result["errors"]) == ("same", 0, {})
+    assert 1 < result["swaps"] <= 100
 
 
 def test_first_pipeline_is_shared() -> None:
     """By default that is small, with every backend in both places."""
-    tasks = concurrent_use.tasks(kinds.wanted())
+    tasks = concurrent_use.tasks(kinds.selection())
     assert {one.subject for task in tasks for one in task.trials} == {"small"}
-    assert {one.place for task in tasks for one in task.trials} == set(_methods.PLACES)
-    (task,) = concurrent_use.tasks(kinds.wanted(["forest"], ["joblib"]))
+    assert {one.condition for task in tasks for one in task.trials} == set(_methods.CONDITIONS)
+    (task,) = concurrent_use.tasks(kinds.selection(["forest"], ["joblib"]))
     assert {one.subject for one in task.trials} == {"forest"}
 
 

@@ -11,7 +11,7 @@ from persistbench.backends import Backend
 from persistbench.errors import UserError
 from persistbench.trials.accident import _methods, failed_save
 from persistbench.trials.campaign import Record, Task
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 from tests._doubles import Careful, Deadly, Double, Missing, Patcher, Remover, known, linux
 
 
@@ -38,7 +38,7 @@ def tried(
 ) -> dict[tuple[str, str | None], Record]:
     """Return the records of a double."""
     with known(monkeypatch, backend):
-        (task,) = failed_save.tasks(Wanted((), (backend,)))
+        (task,) = failed_save.tasks(Selection((), (backend,)))
         return records(task, *subjects)
 
 
@@ -57,22 +57,22 @@ def test_pipeline_has_20_megabytes_and_its_awkward_member_last(
 @linux
 def test_every_accident_has_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that writes as it goes loses the earlier artifact; renaming keeps it."""
-    found = tried(monkeypatch, Double(), "lock", "full-disk", "killed", "two-savers")
-    assert left(found) == {
+    result = tried(monkeypatch, Double(), "lock", "full-disk", "killed", "two-savers")
+    assert left(result) == {
         ("lock", "own"): ("error-at-dump", "broken", 0),
         ("lock", "renamed"): ("error-at-dump", "earlier", 0),
         ("full-disk", "own"): ("error-at-dump", "broken", 0),
         ("full-disk", "renamed"): ("error-at-dump", "earlier", 0),
         ("killed", "own"): ("crash", "broken", 0),
         ("killed", "renamed"): ("crash", "earlier", 1),
-        ("two-savers", "own"): ("same", found["two-savers", "own"]["left"], 0),
+        ("two-savers", "own"): ("same", result["two-savers", "own"]["left"], 0),
         ("two-savers", "renamed"): ("same", "new", 0),
     }
-    assert "File too large" in found["full-disk", "own"]["reason"]
-    assert "SIGKILL" in found["killed", "own"]["reason"]
-    assert found["killed", "own"]["left_reason"] == "UnpicklingError: pickle data was truncated"
-    assert sum(found["two-savers", "own"]["tries"].values()) == failed_save.TRIES
-    assert found["two-savers", "renamed"]["tries"] == {"new": failed_save.TRIES}
+    assert "File too large" in result["full-disk", "own"]["reason"]
+    assert "SIGKILL" in result["killed", "own"]["reason"]
+    assert result["killed", "own"]["left_reason"] == "UnpicklingError: pickle data was truncated"
+    assert sum(result["two-savers", "own"]["tries"].values()) == failed_save.TRIES
+    assert result["two-savers", "renamed"]["tries"] == {"new": failed_save.TRIES}
 
 
 @linux
@@ -90,8 +90,8 @@ def test_what_is_left_is_called_by_its_word(
     backend: Backend, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kept, gone, another pipeline, deadly: each is told apart, by a process that loads it."""
-    found = tried(monkeypatch, backend, "lock")
-    assert {place: one["left"] for (_, place), one in found.items()} == expected
+    result = tried(monkeypatch, backend, "lock")
+    assert {condition: one["left"] for (_, condition), one in result.items()} == expected
 
 
 @linux
@@ -102,9 +102,9 @@ def test_litter_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that is not there gets not-installed for all, and nothing is tried."""
-    found = tried(monkeypatch, Missing(), *failed_save.SUBJECTS)
-    assert Counter(one["outcome"] for one in found.values()) == {"not-installed": 18}
-    assert {one["left"] for one in found.values()} == {None}
+    result = tried(monkeypatch, Missing(), *failed_save.SUBJECTS)
+    assert Counter(one["outcome"] for one in result.values()) == {"not-installed": 18}
+    assert {one["left"] for one in result.values()} == {None}
 
 
 @linux
@@ -120,8 +120,8 @@ def test_real_backends(
     backend_id: str, subject: str, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only skops builds all before it touches the path; cloudpickle can save a lambda."""
-    found = tried(monkeypatch, backends.get(backend_id), subject)
-    assert left(found)[subject, "own"] == expected
+    result = tried(monkeypatch, backends.get(backend_id), subject)
+    assert left(result)[subject, "own"] == expected
 
 
 def test_renamed_replaces_and_leaves_nothing(tmp_path: Path) -> None:

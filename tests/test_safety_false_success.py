@@ -11,7 +11,7 @@ from persistbench.backends import Backend
 from persistbench.errors import UserError
 from persistbench.trials.accident import _members, false_success
 from persistbench.trials.campaign import Record
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 from tests._doubles import Deadly, Double, Missing, Predictor, known, linux
 
 
@@ -28,7 +28,7 @@ class Closer(Double):
 def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *subjects: str) -> dict[str, Record]:
     """Return records by subject."""
     with known(monkeypatch, backend):
-        (task,) = false_success.tasks(Wanted((), (backend,)))
+        (task,) = false_success.tasks(Selection((), (backend,)))
         trials = tuple(one for one in task.trials if one.subject in subjects)
         return {one["subject"]: one for one in task.make(trials)}
 
@@ -47,11 +47,11 @@ def test_member_is_alive_where_it_was_made(subject: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("subject", _members.MEMBERS)
 def test_refusal_is_no_false_success(subject: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pickle says so at once when it cannot save a member; a script's function it saves by name."""
-    found = tried(monkeypatch, Double(), subject)[subject]
+    result = tried(monkeypatch, Double(), subject)[subject]
     if subject == "script-function":
-        assert (found["outcome"], found["false_success"]) == ("error-at-load", True)
+        assert (result["outcome"], result["false_success"]) == ("error-at-load", True)
     else:
-        assert (found["outcome"], found["false_success"]) == ("error-at-dump", False)
+        assert (result["outcome"], result["false_success"]) == ("error-at-dump", False)
 
 
 @linux
@@ -71,11 +71,11 @@ def test_dead_member_is_found(
     """What is loaded and does not do what it did, or kills, is a false success; a text lives."""
     text = _members.Member(lambda folder: "text", lambda member: bool(member == "text"))
     monkeypatch.setitem(_members.MEMBERS, "parameter", text)
-    found = tried(monkeypatch, backend, subject)[subject]
-    assert found["outcome"] == outcome
-    assert found["dead"].startswith(dead)
-    assert bool(found["dead"]) == bool(dead)
-    assert found["false_success"] == (outcome != "same")
+    result = tried(monkeypatch, backend, subject)[subject]
+    assert result["outcome"] == outcome
+    assert result["dead"].startswith(dead)
+    assert bool(result["dead"]) == bool(dead)
+    assert result["false_success"] == (outcome != "same")
 
 
 @linux
@@ -93,17 +93,17 @@ def test_real_backends(
     backend_id: str, subject: str, outcome: str, dead: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dill gives back an empty file and half a function, skops a dead connection."""
-    found = tried(monkeypatch, backends.get(backend_id), subject)[subject]
-    assert found["outcome"] == outcome
-    assert found["dead"].startswith(dead)
-    assert found["false_success"] == (outcome != "same")
+    result = tried(monkeypatch, backends.get(backend_id), subject)[subject]
+    assert result["outcome"] == outcome
+    assert result["dead"].startswith(dead)
+    assert result["false_success"] == (outcome != "same")
 
 
 def test_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that is not there has no false success."""
-    found = tried(monkeypatch, Missing(), *_members.MEMBERS)
-    assert {one["outcome"] for one in found.values()} == {"not-installed"}
-    assert {one["false_success"] for one in found.values()} == {False}
+    result = tried(monkeypatch, Missing(), *_members.MEMBERS)
+    assert {one["outcome"] for one in result.values()} == {"not-installed"}
+    assert {one["false_success"] for one in result.values()} == {False}
 
 
 def test_children_refuse_to_work_outside_the_sandbox(tmp_path: Path) -> None:

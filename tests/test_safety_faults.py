@@ -25,8 +25,8 @@ from persistbench.trials.campaign import Record
 
 def records(kind: kinds.Kind, backend_id: str, faults: int = 100) -> list[Record]:
     """Return the records of the faults in `small`."""
-    wanted = kinds.wanted(["small"], [backend_id], faults)
-    (task,) = kind.tasks(wanted)
+    selection = kinds.selection(["small"], [backend_id], faults)
+    (task,) = kind.tasks(selection)
     return task()
 
 
@@ -40,34 +40,34 @@ def counts(found: list[Record]) -> Counter[str]:
 
 def test_no_flipped_bit_of_a_checked_format_does_harm() -> None:
     """A zip has checksums: a flipped bit is an error, or has met what nobody reads."""
-    found = counts(records(bit_flip, "skops"))
-    assert found.total() == 100
-    assert found.keys() <= {Outcome.ERROR_AT_LOAD, Outcome.SAME}
-    assert found[Outcome.ERROR_AT_LOAD] > 80
+    result = counts(records(bit_flip, "skops"))
+    assert result.total() == 100
+    assert result.keys() <= {Outcome.ERROR_AT_LOAD, Outcome.SAME}
+    assert result[Outcome.ERROR_AT_LOAD] > 80
 
 
 def test_checksum_at_the_end_is_not_read() -> None:
     """A pickle ends before the checksum of its gzip file: loading does not get so far."""
-    found = counts(records(bit_flip, "pickle-5-gzip-1"))
-    assert found[Outcome.VALUES_DIFFER] + found[Outcome.LABELS_DIFFER] > 0
+    result = counts(records(bit_flip, "pickle-5-gzip-1"))
+    assert result[Outcome.VALUES_DIFFER] + result[Outcome.LABELS_DIFFER] > 0
 
 
 def test_flipped_bit_in_a_pickle_can_go_unnoticed() -> None:
     """A pickle has no checksum: some flipped bits change answers, and nothing is raised."""
-    found = records(bit_flip, "pickle-5")
-    silent = [one for record in found for one in record["silent"]]
+    result = records(bit_flip, "pickle-5")
+    silent = [one for record in result for one in record["silent"]]
     harm = {Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER, Outcome.STATE_DIFFERS}
     assert {outcome for _, _, outcome, _ in silent} & harm
-    assert len(silent) == sum(counts(found)[one] for one in (*harm, "crash", "timeout"))
-    size = found[0]["bytes"]
+    assert len(silent) == sum(counts(result)[one] for one in (*harm, "crash", "timeout"))
+    size = result[0]["bytes"]
     assert all(0 <= offset < size and 0 <= bit < 8 for offset, bit, _, _ in silent)
-    assert found[0]["errors"]["UnpicklingError"]
+    assert result[0]["errors"]["UnpicklingError"]
 
 
 def test_truncated_pickle_is_an_error() -> None:
     """A pickle ends with a STOP: whatever is cut off, loading fails."""
-    found = counts(records(truncation, "pickle-5"))
-    assert found == {Outcome.ERROR_AT_LOAD: truncation.OFFSETS}
+    result = counts(records(truncation, "pickle-5"))
+    assert result == {Outcome.ERROR_AT_LOAD: truncation.OFFSETS}
 
 
 def test_more_faults_are_the_same_and_some_more() -> None:
@@ -77,7 +77,7 @@ def test_more_faults_are_the_same_and_some_more() -> None:
     fewer, more = (
         [
             trial.key
-            for task in bit_flip.tasks(kinds.wanted(["small"], ["pickle-5"], count))
+            for task in bit_flip.tasks(kinds.selection(["small"], ["pickle-5"], count))
             for trial in task.trials
         ]
         for count in (100, 150)
@@ -93,11 +93,11 @@ def test_damage_is_mended(tmp_path: Path, fault: Fault) -> None:
     for one in (intact, path):
         one.write_bytes(data)
     with _faults.damaged(path, intact, fault):
-        found = path.read_bytes()
+        result = path.read_bytes()
     if fault.bit is None:
-        assert found == data[: fault.offset]
+        assert result == data[: fault.offset]
     else:
-        differing = [a ^ b for a, b in zip(data, found, strict=True)]
+        differing = [a ^ b for a, b in zip(data, result, strict=True)]
         assert Counter(differing) == {0: 9, 1 << fault.bit: 1}
         assert differing[fault.offset]
     assert path.read_bytes() == data
@@ -156,9 +156,9 @@ def test_fault_does_not_reach_the_next(
     tried = _faults._Tried(fragile, path, *pickle.loads(_artifacts.original(fragile)))
     harmless, aborts, poisons, hangs = Fault(3, 0), Fault(0, 0), Fault(1, 0), Fault(2, 0)
     batch = [harmless, aborts, harmless, poisons, harmless, hangs, harmless, Fault(2)]
-    found = [verdict.outcome for verdict in _faults._verdicts(tried, batch, together)]
+    result = [verdict.outcome for verdict in _faults._verdicts(tried, batch, together)]
     same, crash = Outcome.SAME, Outcome.CRASH
-    assert found == [
+    assert result == [
         same,
         crash,
         same,
@@ -180,15 +180,15 @@ def test_worst_of_a_batch_is_shown() -> None:
 
 def test_cell_without_patience_is_made_later() -> None:
     """When there is no time left, batches have no records: the same command makes them."""
-    (task,) = bit_flip.tasks(kinds.wanted(["small"], ["pickle-5"], 200, 1e-9))
-    found = task()
-    assert len(found) < len(task.trials)
-    assert all(record["tried"] == 50 and record["wanted"] == 200 for record in found)
+    (task,) = bit_flip.tasks(kinds.selection(["small"], ["pickle-5"], 200, 1e-9))
+    result = task()
+    assert len(result) < len(task.trials)
+    assert all(record["tried"] == 50 and record["wanted"] == 200 for record in result)
 
 
 def test_backend_that_is_not_right_is_not_damaged() -> None:
     """Where there is no right artifact, the record says why and counts nothing."""
-    (task,) = bit_flip.tasks(kinds.wanted(["lambda_function"], ["pickle-5"], 50))
+    (task,) = bit_flip.tasks(kinds.selection(["lambda_function"], ["pickle-5"], 50))
     (record,) = task()
     assert record["outcome"] == Outcome.ERROR_AT_DUMP
     assert (record["tried"], record["counts"]) == (0, {})

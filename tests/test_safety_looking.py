@@ -73,7 +73,7 @@ def records(backend: Backend, *shapes: str) -> dict[tuple[str, str], dict[str, A
     """Return the records of a backend by shape and look."""
     return {
         (record["subject"], record["place"]): record
-        for task in inspection.tasks(kinds.Wanted((), (backend,)))
+        for task in inspection.tasks(kinds.Selection((), (backend,)))
         if task.trials[0].subject in shapes
         for record in task()
     }
@@ -85,10 +85,10 @@ def test_look_that_loads_is_found_out(careless: Backend) -> None:
 
     What a look at an honest file imports is the library's own business.
     """
-    found = records(careless, "import")
+    result = records(careless, "import")
     told = {
         look: (one["outcome"], one["marker"], one["imported"], one["modules"])
-        for (_, look), one in found.items()
+        for (_, look), one in result.items()
     }
     assert told == {
         "load": ("same", True, 1, ["persistbench_payload"]),
@@ -115,8 +115,8 @@ def test_schema_that_lies_is_refused_by_the_look() -> None:
     skops = backends.for_trials()["skops"]
     if skops.missing:
         pytest.skip(skops.unavailable)
-    found = records(skops, "skops-operator-lie")
-    record = found["skops-operator-lie", "skops.io.get_untrusted_types"]
+    result = records(skops, "skops-operator-lie")
+    record = result["skops-operator-lie", "skops.io.get_untrusted_types"]
     assert (record["outcome"], record["marker"]) == ("error-at-load", False)
     assert "malicious" in record["reason"]
 
@@ -125,10 +125,10 @@ def test_backend_that_is_missing_says_how_to_install_it(monkeypatch: pytest.Monk
     """No look is taken, and the record says why."""
     missing = Missing()
     monkeypatch.setattr(backends, "for_trials", lambda: {missing.id: missing})
-    found = records(missing, "setstate")
-    assert {one["outcome"] for one in found.values()} == {"not-installed"}
-    assert {one["marker"] for one in found.values()} == {None}
-    assert "pip install no-such-library" in found["setstate", "load"]["reason"]
+    result = records(missing, "setstate")
+    assert {one["outcome"] for one in result.values()} == {"not-installed"}
+    assert {one["marker"] for one in result.values()} == {None}
+    assert "pip install no-such-library" in result["setstate", "load"]["reason"]
 
 
 def test_looking_is_for_the_sandbox_only() -> None:
@@ -141,4 +141,4 @@ def test_backends_without_a_look_and_blind_trust_have_no_trials() -> None:
     """What a library does not offer is not tried; the files of blind trust are those of skops."""
     known = backends.for_trials()
     chosen = tuple(one for one in known.values() if not one.looks() or one.only_for_trials)
-    assert not inspection.tasks(kinds.Wanted((), chosen))
+    assert not inspection.tasks(kinds.Selection((), chosen))

@@ -72,15 +72,15 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def records(*backend_ids: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the records of these backends by subject and mode."""
-    tasks = map_in_use.tasks(kinds.wanted(["small"], backend_ids))
+    tasks = map_in_use.tasks(kinds.selection(["small"], backend_ids))
     return {(record["subject"], record["place"]): record for task in tasks for record in task()}
 
 
 @linux
 def test_change_of_the_file_is_seen(doubles: None) -> None:
     """What answers from its file fails, or answers as another version, when the file is changed."""
-    found = records("lazy")
-    outcomes = {subject: one["outcome"] for (subject, mode), one in found.items() if mode == "r+"}
+    result = records("lazy")
+    outcomes = {subject: one["outcome"] for (subject, mode), one in result.items() if mode == "r+"}
     assert outcomes == {
         "truncated": "error-at-use",
         "overwritten": "labels-differ",
@@ -88,8 +88,8 @@ def test_change_of_the_file_is_seen(doubles: None) -> None:
         "deleted": "error-at-use",
         "written by use": "same",
     }
-    assert found["deleted", "c"]["outcome"] == "unsupported"
-    assert not found["written by use", "r+"]["file_changed"]
+    assert result["deleted", "c"]["outcome"] == "unsupported"
+    assert not result["written by use", "r+"]["file_changed"]
 
 
 @linux
@@ -101,30 +101,30 @@ def test_file_that_use_writes_to_is_named(doubles: None) -> None:
 @linux
 def test_what_does_not_map_is_named(doubles: None) -> None:
     """A backend that claims to map, and reads into memory, keeps its answers and is not mapped."""
-    found = records("copies")
-    assert found["truncated", "r"]["outcome"] == "same"
-    assert found["truncated", "r"]["mapped"] is False
+    result = records("copies")
+    assert result["truncated", "r"]["outcome"] == "same"
+    assert result["truncated", "r"]["mapped"] is False
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mapped files are seen in /proc")
 def test_joblib_maps_and_is_overwritten() -> None:
     """Joblib's map follows a file that is overwritten, and not one that is renamed into place."""
-    found = records("joblib")
-    assert len(found) == 16
-    assert found["overwritten", "r"]["mapped"]
-    assert found["overwritten", "r"]["outcome"] == "labels-differ"
+    result = records("joblib")
+    assert len(result) == 16
+    assert result["overwritten", "r"]["mapped"]
+    assert result["overwritten", "r"]["outcome"] == "labels-differ"
     for mode in ("r", "r+", "c"):
-        assert found["replaced", mode]["outcome"] == found["deleted", mode]["outcome"] == "same"
-        assert found["truncated", mode]["outcome"] != "same"
-    assert found["file object", "r"]["mapped"] is False
-    assert found["file object", "r"]["reason"] == "loaded into memory without a warning"
+        assert result["replaced", mode]["outcome"] == result["deleted", mode]["outcome"] == "same"
+        assert result["truncated", mode]["outcome"] != "same"
+    assert result["file object", "r"]["mapped"] is False
+    assert result["file object", "r"]["reason"] == "loaded into memory without a warning"
 
 
 def test_compressed_file_is_loaded_with_a_warning() -> None:
     """Joblib, asked to map a compressed file, warns and loads; other libraries have no option."""
-    found = records("joblib-zlib-3")["compressed", "r"]
-    assert (found["outcome"], found["mapped"]) == ("same", False)
-    assert "is not compatible with compressed file FILE" in found["reason"]
+    result = records("joblib-zlib-3")["compressed", "r"]
+    assert (result["outcome"], result["mapped"]) == ("same", False)
+    assert "is not compatible with compressed file FILE" in result["reason"]
     assert records("pickle-5-gzip-9")["compressed", "r"]["outcome"] == "unsupported"
 
 
@@ -136,8 +136,8 @@ def test_worst_of_all_pipelines_is_told() -> None:
         Verdict(Outcome.CRASH, "SIGBUS"),
         Verdict(Outcome.VALUES_DIFFER, "row 3"),
     ]
-    found = {str(n): map_in_use.Found(one, None, None) for n, one in enumerate(verdicts)}
-    record = map_in_use._record(trial, found)
+    result = {str(n): map_in_use.Result(one, None, None) for n, one in enumerate(verdicts)}
+    record = map_in_use._record(trial, result)
     assert (record["outcome"], record["reason"]) == ("values-differ", "2: row 3")
     assert record["pipelines"]["1"] == {"outcome": "crash", "reason": "SIGBUS"}
     assert record["mapped"] is None

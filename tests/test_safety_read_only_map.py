@@ -83,7 +83,7 @@ def found(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
 @linux
 def test_outcome_is_that_of_the_method(forked: None) -> None:
     """Right, wrong, an error, a crash, what fails anyway and what is missing: each its word."""
-    tasks = read_only_map.tasks(kinds.wanted())
+    tasks = read_only_map.tasks(kinds.selection())
     records = found(tasks)
     assert {backend for backend, _ in records} == {"joblib", "missing"}  # pickle-5 does not map
     assert records["joblib", "predict"] == ("same", "")
@@ -105,7 +105,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 ) -> None:
     """A fit that fails is error-at-build of each trial, not the end of the campaign."""
     monkeypatch.setattr(survival, "build", lambda name: Case(Writer().nothing, None))
-    assert {one[0] for key, one in found(read_only_map.tasks(kinds.wanted())).items()} == {
+    assert {one[0] for key, one in found(read_only_map.tasks(kinds.selection())).items()} == {
         "error-at-build",
         "not-installed",
     }
@@ -113,7 +113,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 
 def test_real_estimators_are_asked() -> None:
     """Ridge predicts on a map of every backend that maps; only methods that it has are asked."""
-    tasks = read_only_map.tasks(kinds.wanted())
+    tasks = read_only_map.tasks(kinds.selection())
     (ridge,) = (task for task in tasks if task.trials[0].subject == "Ridge")
     assert set(found([ridge]).values()) == {("same", "")}
-    assert {trial.place for trial in ridge.trials} == {"predict"}
+    assert {trial.condition for trial in ridge.trials} == {"predict"}

@@ -109,8 +109,8 @@ def test_fickling_is_understood(
 
 def records(backend_id: str, pipelines: tuple[str, ...] = ("small",)) -> dict[tuple[str, str], Any]:
     """Return the records of a backend by scanner and place."""
-    wanted = kinds.Wanted(pipelines, (backends.for_trials()[backend_id],))
-    (task,) = scanners.tasks(wanted)
+    selection = kinds.Selection(pipelines, (backends.for_trials()[backend_id],))
+    (task,) = scanners.tasks(selection)
     return {(record["subject"], record["place"]): record for record in task()}
 
 
@@ -119,8 +119,8 @@ def test_records_hold_counts_only(program: Program, monkeypatch: pytest.MonkeyPa
     shapes = {name: payloads.discover()[name] for name in ("setstate", "reduce-exec")}
     monkeypatch.setattr(payloads, "discover", lambda: shapes)
     program("picklescan", "echo 'Scanned files: 1'; grep -q exec $2 && exit 1; exit 0")
-    found = records("pickle-5")
-    marked, clean = found["picklescan", "marker"], found["picklescan", "clean"]
+    result = records("pickle-5")
+    marked, clean = result["picklescan", "marker"], result["picklescan", "clean"]
     assert marked["counts"] == {"flagged": 1, "error": 0, "clean": 1}
     assert clean["counts"] == {"flagged": 0, "error": 0, "clean": 1}
     for record in (marked, clean):
@@ -131,10 +131,10 @@ def test_records_hold_counts_only(program: Program, monkeypatch: pytest.MonkeyPa
 def test_missing_scanner_says_how_to_install_it(program: Program) -> None:
     """It is not installed, with the command; others are asked all the same."""
     program("picklescan", "echo 'Scanned files: 1'")
-    found = records("pickle-5")
-    assert found["picklescan", "clean"]["outcome"] == "same"
-    for place in ("marker", "clean"):
-        record = found["modelscan", place]
+    result = records("pickle-5")
+    assert result["picklescan", "clean"]["outcome"] == "same"
+    for condition in ("marker", "clean"):
+        record = result["modelscan", condition]
         assert record["outcome"] == "not-installed"
         assert 'pip install "persistbench[scanners]"' in record["reason"]
         assert not any(record["counts"].values())

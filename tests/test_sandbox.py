@@ -108,19 +108,19 @@ def _count_and_die(how: str) -> Iterator[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces RLIMIT_DATA")
 def test_memory_over_the_limit_is_named() -> None:
     """A child that wants more memory than it may has an error, whose reason says the limit."""
-    found = sandbox.run(_hungry, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
-    assert found == Verdict(Outcome.ERROR_AT_LOAD, "MemoryError (limit: 2 GB of memory)")
+    result = sandbox.run(_hungry, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
+    assert result == Verdict(Outcome.ERROR_AT_LOAD, "MemoryError (limit: 2 GB of memory)")
 
 
 def test_file_over_the_limit_is_named(tmp_path: Path) -> None:
     """A child that writes a larger file than it may has an error, whose reason says the limit."""
     pytest.importorskip("resource", reason="limits are POSIX")
-    found = sandbox.run(
+    result = sandbox.run(
         _large_file, tmp_path / "file", limits=sandbox.Limits(seconds=30, file_size=10**6)
     )
-    assert found.outcome is Outcome.ERROR_AT_DUMP
-    assert found.reason.endswith("File too large (limit: files of 1 MB)")
-    assert not found.machine_fault
+    assert result.outcome is Outcome.ERROR_AT_DUMP
+    assert result.reason.endswith("File too large (limit: files of 1 MB)")
+    assert not result.machine_fault
 
 
 def test_child_leaves_no_core_and_does_not_outlive_its_parent() -> None:
@@ -131,8 +131,8 @@ def test_child_leaves_no_core_and_does_not_outlive_its_parent() -> None:
 
 def test_killed_child_with_limits_tells_them() -> None:
     """Where a limit may be why a child died by a signal, the reason names the limits."""
-    found = sandbox.run(_kill, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
-    assert found.reason == "ended by signal SIGKILL (limits: 30 s, 2 GB of memory)"
+    result = sandbox.run(_kill, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
+    assert result.reason == "ended by signal SIGKILL (limits: 30 s, 2 GB of memory)"
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_killed_child_with_limits_tells_them() -> None:
 )
 def test_answers_come_before_the_death(how: str, outcome: Outcome) -> None:
     """What a child has answered before it died is not lost."""
-    found = sandbox.answers(_count_and_die, how, limits=sandbox.Limits(2))
-    assert [next(found), next(found)] == [1, 2]
+    result = sandbox.answers(_count_and_die, how, limits=sandbox.Limits(2))
+    assert [next(result), next(result)] == [1, 2]
     with pytest.raises(sandbox.DeadError) as death:
-        next(found)
+        next(result)
     assert death.value.verdict.outcome is outcome
 
 

@@ -188,8 +188,8 @@ def test_hostile_trial_is_called_what_it_is(
     """Each has its outcome and its reason, and afterwards there is nothing of it left."""
     before = _lying_in(own_tmpdir)
     outcome, reason = HOSTILE[function]
-    found = _last(function)
-    assert (found.outcome, reason in found.reason) == (outcome, True), found
+    result = _last(function)
+    assert (result.outcome, reason in result.reason) == (outcome, True), result
     assert _lying_in(own_tmpdir) == before
     assert not Path("/tmp/persistbench-taken").exists()  # noqa: S108
     assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)).same
@@ -226,10 +226,10 @@ def test_nothing_is_left_running(tmp_path: Path, daemon: bool, forking: bool) ->
     if forking:
         sandbox.fork_from_here()
     try:
-        found = list(sandbox.answers(_leaves_a_process, tmp_path / "note", daemon, limits=LIMITS))
+        result = list(sandbox.answers(_leaves_a_process, tmp_path / "note", daemon, limits=LIMITS))
     finally:
         parent._context = usual
-    assert found == [Verdict(Outcome.SAME)]
+    assert result == [Verdict(Outcome.SAME)]
     assert not _alive(int((tmp_path / "note").read_text()))
 
 

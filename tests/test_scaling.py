@@ -78,9 +78,9 @@ def test_what_is_no_number_of_megabytes_is_said(text: str, monkeypatch: pytest.M
 @pytest.mark.usefixtures("few")
 def test_every_size_has_its_calls(kind: str, tmp_path: Path) -> None:
     """Each pass leaves one dump and one load of each size, and no file."""
-    found = scaling.measure(kind, backends.get("joblib"))
-    assert len(found) == 2
-    for calls in found.values():
+    result = scaling.measure(kind, backends.get("joblib"))
+    assert len(result) == 2
+    for calls in result.values():
         assert {len(calls[name]) for name in ("dump", "load", "faults")} == {scaling.PASSES}
     assert not list(tmp_path.iterdir())
 
@@ -88,9 +88,9 @@ def test_every_size_has_its_calls(kind: str, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("few")
 def test_wrong_size_has_no_figure() -> None:
     """A size that comes back different fails, and the others keep their figures."""
-    found = scaling.measure("array", Wrong(5))
-    assert "dump" in found["array-1MB"]
-    assert found["array-2MB"]["verdict"]["outcome"] is Outcome.LABELS_DIFFER
+    result = scaling.measure("array", Wrong(5))
+    assert "dump" in result["array-1MB"]
+    assert result["array-2MB"]["verdict"]["outcome"] is Outcome.LABELS_DIFFER
 
 
 @pytest.mark.usefixtures("few")
@@ -123,7 +123,7 @@ def test_break_is_shown_with_its_page_faults() -> None:
     """A load that breaks after 32 MB is told with both slopes and both densities of faults."""
     place = Place("m", "e", ())
     sizes = [2**power for power in range(9)]
-    found = [
+    result = [
         Figure("m", "e", question, f"array-{size}MB", "b", value, unit, None, None, 3, "ok", "")
         for size in sizes
         for question, unit, value in (
@@ -131,8 +131,8 @@ def test_break_is_shown_with_its_page_faults() -> None:
             ("scale_faults", "page faults", 0.0 if size <= 32 else 244.0 * size),
         )
     ]
-    refused = replace(found[0], pipeline="array-512MB", value=None, status="n/a", reason="why")
-    (row,) = section.rows(Table([*found, refused], [place], []).scaled(place), "load-array")
+    refused = replace(result[0], pipeline="array-512MB", value=None, status="n/a", reason="why")
+    (row,) = section.rows(Table([*result, refused], [place], []).scaled(place), "load-array")
     assert row.bent is not None
     assert row.bent.after == 32e6
     assert [round(line.slope * 1e9) for line in row.bent.lines] == [1, 5]

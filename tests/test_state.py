@@ -34,9 +34,9 @@ def test_lost_and_new_attributes_are_named(case: Case) -> None:
     before, other = state(case.estimator), copy.deepcopy(case.estimator)
     del other[0].scale_
     other[0].extra_ = 1
-    found = differences(before, state(other))
-    assert ".steps[0][1].scale_ is gone" in found
-    assert ".steps[0][1].extra_ is new" in found
+    result = differences(before, state(other))
+    assert ".steps[0][1].scale_ is gone" in result
+    assert ".steps[0][1].extra_ is new" in result
     assert differences(before, {}).endswith(f"and {len(before) - 3} more")
 
 
@@ -68,13 +68,13 @@ def test_state_is_the_same_in_another_process(case: Case) -> None:
         "import pickle, sys; from persistbench.integrity.state import state; "
         "print(sorted(state(pickle.loads(sys.stdin.buffer.read())).items()))"
     )
-    found = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program],
         input=pickle.dumps(case.estimator),
         capture_output=True,
         check=True,
     )
-    assert found.stdout.decode().strip() == str(sorted(state(case.estimator).items()))
+    assert result.stdout.decode().strip() == str(sorted(state(case.estimator).items()))
 
 
 @pytest.mark.parametrize("pair", [(0.0, -0.0), (1, 1.0), (1, True), ("1", b"1"), ((1,), [1])])

@@ -49,9 +49,9 @@ def test_pickle_is_opened_only_if_it_is_trusted(artifact: Path) -> None:
     """A file that may run code needs a word of the reader."""
     with pytest.raises(UserError, match="--trusted"):
         weigh.of_artifact(artifact, PICKLE, (), trusted=False)
-    size, found = weigh.of_artifact(artifact, PICKLE, (), trusted=True)
+    size, result = weigh.of_artifact(artifact, PICKLE, (), trusted=True)
     assert size == artifact.stat().st_size
-    assert [step.step for step in found] == ["standardscaler", "logisticregression"]
+    assert [step.step for step in result] == ["standardscaler", "logisticregression"]
 
 
 def test_file_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:

@@ -125,10 +125,10 @@ def figures(suite: Path, benchmark: str) -> dict[tuple[str, str], Any]:
 def outcomes(suite: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     """Return the newest record by pipeline, backend, access and question."""
     (path,) = suite.glob("results/*/*.outcomes.jsonl")
-    found, broken = jsonl.read(path)
+    result, broken = jsonl.read(path)
     assert not broken
     keys = ("pipeline", "backend", "access", "question")
-    return {tuple(record[key] for key in keys): record for record in found}  # type: ignore[misc]
+    return {tuple(record[key] for key in keys): record for record in result}  # type: ignore[misc]
 
 
 def test_dropped_in_files_are_measured_and_published(suite: Path) -> None:
@@ -163,7 +163,7 @@ def test_all_questions_are_asked(suite: Path) -> None:
     status = {line.split(",")[2]: line.split(",")[10] for line in own}
     expected = {"load_cold", "peak_load", "peak_dump", "load_cpu", "load/pickle-5", "dump/raw"}
     expected |= {f"fresh_{stage}" for stage in (*STAGES, "total", "modules")}
-    assert {question for question, found in status.items() if found == "ok"} > expected
+    assert {question for question, result in status.items() if result == "ok"} > expected
 
 
 def test_calls_in_turn_are_kept(suite: Path) -> None:
@@ -173,13 +173,13 @@ def test_calls_in_turn_are_kept(suite: Path) -> None:
     before, broken = pairs.read(path)
     assert not broken
     assert set(before) == {("load", "small", "pickle-5"), ("load", "small", "joblib")}
-    found = before["load", "small", "joblib"]
-    assert [set(found.ratios), len(found.cpu)] == [{"pickle-5", "raw"}, paired.PROCESSES]
-    assert all(len(ratios) >= 3 for ratios in found.ratios["pickle-5"])
+    result = before["load", "small", "joblib"]
+    assert [set(result.ratios), len(result.cpu)] == [{"pickle-5", "raw"}, paired.PROCESSES]
+    assert all(len(ratios) >= 3 for ratios in result.ratios["pickle-5"])
     bench(suite, "-b", r"time_load\('small', 'joblib'", "--quick")
     after, _ = pairs.read(path)
     assert after["load", "small", "pickle-5"] == before["load", "small", "pickle-5"]
-    assert after["load", "small", "joblib"].cpu[: paired.PROCESSES] == found.cpu
+    assert after["load", "small", "joblib"].cpu[: paired.PROCESSES] == result.cpu
     assert len(after["load", "small", "joblib"].cpu) == paired.PROCESSES + 1
 
 
@@ -192,10 +192,10 @@ def test_wrong_answer_gets_no_number_and_fails_the_run(suite: Path) -> None:
         figures(suite, "label_changes.LabelChanges.track_label_changes")["extra", "extra-wrong"] > 0
     )
     for _ in range(2):
-        found = outcomes(suite)
-        record = found["extra", "extra-wrong", "load", ""]
+        result = outcomes(suite)
+        record = result["extra", "extra-wrong", "load", ""]
         assert (record["status"], record["outcome"]) == ("failed", "labels-differ")
-        assert ("extra", "extra-wrong", "load", "load") not in found  # it did not crash
+        assert ("extra", "extra-wrong", "load", "load") not in result  # it did not crash
         bench(suite, "-b", r"time_load\('extra', 'extra-wrong'", "--quick")
 
 
@@ -206,9 +206,9 @@ def test_refusals_are_results(suite: Path) -> None:
     values = figures(suite, "load.Load.time_load")
     assert math.isnan(values["extra", "extra-refusing"])
     assert math.isnan(values["lambda_function", "pickle-5"])
-    found = outcomes(suite)
-    assert found["extra", "extra-refusing", "load", ""]["reason"] == "not on a Sunday"
-    assert found["lambda_function", "pickle-5", "load", ""]["outcome"] == "error-at-dump"
+    result = outcomes(suite)
+    assert result["extra", "extra-refusing", "load", ""]["reason"] == "not on a Sunday"
+    assert result["lambda_function", "pickle-5", "load", ""]["outcome"] == "error-at-dump"
 
 
 def test_failure_of_the_timed_call_has_a_reason(suite: Path) -> None:

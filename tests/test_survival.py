@@ -112,8 +112,8 @@ def test_fault_is_that_backends_outcome(doubles: None, monkeypatch: pytest.Monke
     limits = sandbox.Limits(seconds=1.5, memory=2 * 10**9)
     monkeypatch.setattr(survival, "LIMITS", limits)
     (task,) = survival.tasks("^Ridge$", [])
-    found = outcomes(task)
-    assert {name: (one["outcome"], one["reason"]) for name, one in found.items()} == {
+    result = outcomes(task)
+    assert {name: (one["outcome"], one["reason"]) for name, one in result.items()} == {
         "killed": ("crash", f"ended by signal SIGKILL (limits: {limits})"),
         "hangs": ("timeout", "not finished after 1.5 s"),
         "hungry": ("error-at-dump", "MemoryError (limit: 2 GB of memory)"),
@@ -126,8 +126,8 @@ def test_fault_is_that_backends_outcome(doubles: None, monkeypatch: pytest.Monke
             "no-such-library is not installed: pip install no-such-library",
         ),
     }
-    assert found["none"]["bytes"] > 0
-    assert found["killed"]["bytes"] is None
+    assert result["none"]["bytes"] > 0
+    assert result["killed"]["bytes"] is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
@@ -136,8 +136,8 @@ def test_random_answers_are_marked(doubles: None, monkeypatch: pytest.MonkeyPatc
     X = np.zeros((5, 2))
     monkeypatch.setattr(survival, "build", lambda name: Case(Dice().fit(X), X))
     (task,) = survival.tasks("^Ridge$", ["none"])
-    found = outcomes(task)["none"]
-    assert (found["outcome"], found["random"]) == ("same", ["predict"])
+    result = outcomes(task)["none"]
+    assert (result["outcome"], result["random"]) == ("same", ["predict"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
@@ -164,11 +164,11 @@ def test_fit_that_fails_is_nobodys_fault(
 def test_artifact_is_loaded_where_its_estimator_was_never_seen() -> None:
     """Real backends: pickle gives Ridge back; the trust list of skops is counted."""
     (task,) = survival.tasks("^Ridge$", ["pickle-5", "skops"])
-    found = outcomes(task)
-    assert {one["outcome"] for one in found.values()} == {"same"}
-    assert found["pickle-5"]["untrusted"] is None
-    assert found["skops"]["untrusted"] == 0
-    assert found["pickle-5"]["bytes"] == len(pickle.dumps(survival.build("Ridge").estimator, 5))
+    result = outcomes(task)
+    assert {one["outcome"] for one in result.values()} == {"same"}
+    assert result["pickle-5"]["untrusted"] is None
+    assert result["skops"]["untrusted"] == 0
+    assert result["pickle-5"]["bytes"] == len(pickle.dumps(survival.build("Ridge").estimator, 5))
 
 
 def test_bytes_between_fields_are_no_state() -> None:

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="smaps_rollup")
 
 def cell(pipeline: str, backend: str) -> Cell:
     """Return a right cell."""
-    found = Cell(catalogue.get(pipeline), backends.get(backend))
-    assert found.examine().same
-    return found
+    result = Cell(catalogue.get(pipeline), backends.get(backend))
+    assert result.examine().same
+    return result
 
 
 def test_loaded_is_theirs_and_mapped_is_shared() -> None:

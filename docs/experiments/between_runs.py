@@ -59,8 +59,8 @@ def run(_):
         tempfile.TemporaryDirectory() as folder,
         context.Pool(1, os.chdir, (folder,), maxtasksperchild=1) as pool,
     ):
-        found = pool.map(measure, tasks, chunksize=1)
-    return [found[start : start + PROCESSES] for start in range(0, len(found), PROCESSES)]
+        result = pool.map(measure, tasks, chunksize=1)
+    return [result[start : start + PROCESSES] for start in range(0, len(result), PROCESSES)]
 
 
 def main():

@@ -78,7 +78,7 @@ def main():
     for pipeline, backend in {*CELLS, *((pipeline, "raw") for pipeline, _ in CELLS)}:
         assert Cell(catalogue.get(pipeline), backends.get(backend)).examine().same  # noqa: S101
     tasks = [(cell, v) for _ in range(PROCESSES) for cell in CELLS for v in VARIANTS]
-    found = defaultdict(list)
+    result = defaultdict(list)
     with (
         tempfile.TemporaryDirectory() as folder,
         multiprocessing.get_context("fork").Pool(
@@ -86,8 +86,8 @@ def main():
         ) as pool,
     ):
         for task, ratios in zip(tasks, pool.imap(measure, tasks), strict=True):
-            found[task].append(ratios)
-    estimates = ratios.estimate(found)
+            result[task].append(ratios)
+    estimates = ratios.estimate(result)
     print(f"| load | {' | '.join(VARIANTS)} |\n{'|---' * (len(VARIANTS) + 1)}|")
     for cell in CELLS:
         texts = (

@@ -41,7 +41,7 @@ def for_trials() -> dict[str, Backend]:
     Raises:
         UserError: as :func:`discover`.
     """
-    found: dict[str, Backend] = {}
+    result: dict[str, Backend] = {}
     origin: dict[str, str] = {}
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         if name.startswith("_"):
@@ -57,14 +57,14 @@ def for_trials() -> dict[str, Backend]:
                     f"{file} has a backend with the id {backend.id!r}: "
                     "use lower-case letters and digits, joined by hyphens."
                 )
-            if backend.id in found:
+            if backend.id in result:
                 raise UserError(
                     f"{origin[backend.id]} and {file} both claim the backend id "
                     f"{backend.id!r}: rename one of them."
                 )
-            found[backend.id] = backend
+            result[backend.id] = backend
             origin[backend.id] = file
-    return found
+    return result
 
 
 def get(backend_id: str) -> Backend:

@@ -208,11 +208,11 @@ class Backend(ABC):
 def _lacking(distribution: str, oldest: str) -> str:
     """Return the distribution, if it is not there or too old; else nothing."""
     try:
-        found = version(distribution)
+        result = version(distribution)
     except PackageNotFoundError:
         return distribution
-    if oldest and _numbers(found) < _numbers(oldest):
-        return f"{distribution} {oldest} or newer ({found} is)"
+    if oldest and _numbers(result) < _numbers(oldest):
+        return f"{distribution} {oldest} or newer ({result} is)"
     return ""
 
 

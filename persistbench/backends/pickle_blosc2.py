@@ -68,9 +68,9 @@ def _decompressed(block: memoryview) -> Any:
         return bytearray()
     chunks = blosc2.schunk_from_cframe(bytes(block))
     chunks.dparams = blosc2.DParams(nthreads=1)
-    found = np.empty(chunks.nbytes, dtype=np.uint8)
-    chunks.get_slice(0, len(chunks), out=found)
-    return memoryview(found)  # type: ignore[arg-type]
+    result = np.empty(chunks.nbytes, dtype=np.uint8)
+    chunks.get_slice(0, len(chunks), out=result)
+    return memoryview(result)  # type: ignore[arg-type]
 
 
 _DEFAULT = 5

@@ -97,8 +97,8 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
     rows: dict[Task, list[Rows]] = defaultdict(list)
     tasks = planned(looked)
     for process in range(paired.PROCESSES):
-        for done, (task, found) in enumerate(_measured(tasks), start=1):
-            rows[task].append(found)
+        for done, (task, result) in enumerate(_measured(tasks), start=1):
+            rows[task].append(result)
             step(
                 "each against itself, and made slower",
                 process * len(tasks) + done,
@@ -196,12 +196,12 @@ def _usable(step: Callable[[str, int, int], None]) -> dict[tuple[str, str, str],
             right.append((pipeline, backend))
         step("fitting and examining", done, len(every))
     tasks = [Task(q, *cell) for q in QUESTIONS for cell in right if cell[1] != backends.FLOOR]
-    found = {}
+    result = {}
     for done, (task, rows) in enumerate(_measured(tasks, 0.0, least=1), start=1):
         if rows[-1][0] < LONGEST:
-            found[task[:3]] = rows[-1][0]
+            result[task[:3]] = rows[-1][0]
         step("looking how long each call takes", done, len(tasks))
-    return found
+    return result
 
 
 def _measured(
@@ -234,8 +234,8 @@ def _pyperf(
         ((_, ours),) = _measured([Task(*cell)])
         measured[cell].append([_wall(ours) / statistics.median(_pyperf_values(cell))])
         step("beside pyperf", done, len(work))
-    found = ratios.estimate(measured)
-    return tuple(Agreement(" ".join(cell), *found[cell].interval()) for cell in chosen)
+    result = ratios.estimate(measured)
+    return tuple(Agreement(" ".join(cell), *result[cell].interval()) for cell in chosen)
 
 
 def _pyperf_values(cell: tuple[str, str, str]) -> list[float]:
@@ -268,7 +268,8 @@ def _judged(
     }
     estimates = ratios.estimate(measured)
     different = {
-        key: not found.interval()[1] <= 1 <= found.interval()[2] for key, found in estimates.items()
+        key: not result.interval()[1] <= 1 <= result.interval()[2]
+        for key, result in estimates.items()
     }
     large = [cell for cell in cells if all((cell, by) in measured for by in PLANTED)]
     many = [
@@ -302,7 +303,7 @@ def _between(found: ratios.LogRatio) -> float:
 
 def _wider(same: list[ratios.LogRatio]) -> float:
     """Return the factor by which the intervals of equal things are too narrow, at least 1."""
-    reaches = [(abs(found.mean), math.log(found.interval()[2]) - found.mean) for found in same]
+    reaches = [(abs(result.mean), math.log(result.interval()[2]) - result.mean) for result in same]
     needed = sorted((distance / reach for distance, reach in reaches), reverse=True)
     allowed = math.floor(ALLOWED_ALARMS * len(same))
     return max(1.0, round(needed[allowed] * 1.001, 3)) if needed else 1.0

@@ -95,7 +95,7 @@ def discover(package: str = "pipelines") -> dict[str, Pipeline]:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"There is no package {package!r} with pipelines in it.")
-    found: dict[str, Pipeline] = {}
+    result: dict[str, Pipeline] = {}
     for location in spec.submodule_search_locations:
         for path in sorted(Path(location).iterdir()):
             file = path / "__init__.py" if path.is_dir() else path
@@ -106,13 +106,13 @@ def discover(package: str = "pipelines") -> dict[str, Pipeline]:
                 raise UserError(
                     f"{path} cannot be imported: use letters, digits and underscores in its name."
                 )
-            if name in found:
+            if name in result:
                 raise UserError(
-                    f"{found[name].path} and {file} both claim the pipeline name {name!r}: "
+                    f"{result[name].path} and {file} both claim the pipeline name {name!r}: "
                     "rename one of them."
                 )
-            found[name] = Pipeline(name, file, package)
-    return found
+            result[name] = Pipeline(name, file, package)
+    return result
 
 
 def get(name: str) -> Pipeline:

@@ -46,8 +46,8 @@ class Fitted:
 
     def load_reference(self) -> Reference:
         """Return the held-out rows and what the original said about them."""
-        found: Reference = pickle.loads(self.rows.read_bytes())
-        return found
+        result: Reference = pickle.loads(self.rows.read_bytes())
+        return result
 
     def load_estimator(self) -> Any:
         """Return the fitted estimator, from its file if there is one."""

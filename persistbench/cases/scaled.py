@@ -85,10 +85,10 @@ def pipelines() -> dict[str, Scaled]:
     """
     most = largest_mb()
     megabytes = [2**power for power in range(most.bit_length()) if 2**power <= most]
-    found = [_scaled("array", size * 10**6, f"{size}MB") for size in megabytes]
+    result = [_scaled("array", size * 10**6, f"{size}MB") for size in megabytes]
     counts = [10**3, 3 * 10**3, 10**4, 3 * 10**4, 10**5, 3 * 10**5, 10**6]
-    found += [_scaled("objects", size, str(size)) for size in counts]
-    return {pipeline.name: pipeline for pipeline in found}
+    result += [_scaled("objects", size, str(size)) for size in counts]
+    return {pipeline.name: pipeline for pipeline in result}
 
 
 def largest_mb() -> int:

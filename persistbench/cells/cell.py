@@ -102,8 +102,8 @@ class Cell:
         if not self._verdict_path.is_file():
             return None
         facts = json.loads(self._verdict_path.read_text(encoding="utf-8"))
-        found = facts["verdict"]
-        verdict = Verdict(**{**found, "outcome": Outcome(found["outcome"])})
+        result = facts["verdict"]
+        verdict = Verdict(**{**result, "outcome": Outcome(result["outcome"])})
         if verdict.same:
             return verdict if self.artifact.is_file() else None
         of_this_run = facts["run"] is not None and facts["run"] == os.environ.get(RUN)

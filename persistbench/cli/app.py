@@ -41,16 +41,16 @@ def list_(
 
     Pipelines that were never fitted here are fitted first, to tell their size.
     """
-    found = {
+    result = {
         "backends": [_backend_row(backend) for backend in backends.discover().values()],
         "pipelines": [_pipeline_row(pipeline) for pipeline in catalogue.discover().values()],
     }
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(result, indent=2))
     else:
-        _print_backends(found["backends"])
-        _print_pipelines(found["pipelines"])
-    broken = [row for row in found["pipelines"] if row["broken"]]
+        _print_backends(result["backends"])
+        _print_pipelines(result["pipelines"])
+    broken = [row for row in result["pipelines"] if row["broken"]]
     if broken:
         raise UserError(
             "; ".join(f"{row['name']} cannot be built: {row['note']}" for row in broken)

@@ -85,9 +85,9 @@ def safety(
     from persistbench.trials import kinds as trials
 
     kinds = trials.chosen(only or [])
-    wanted = trials.wanted(pipeline or [], backend or [], faults, patience)
+    selection = trials.selection(pipeline or [], backend or [], faults, patience)
     for group in (trials.ATTACK, trials.ACCIDENT):
-        tasks = [task for kind in kinds if group == kind.GROUP for task in kind.tasks(wanted)]
+        tasks = [task for kind in kinds if group == kind.GROUP for task in kind.tasks(selection)]
         if tasks:
             make(group, tasks, scheduler)
 
@@ -123,11 +123,11 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
                     progress.reset(bar, completed=done, total=of)  # known ones tell no speed
                 progress.update(bar, completed=done, total=of)
 
-            found = campaign.run(tasks, path, step, _warn, scheduler)
+            result = campaign.run(tasks, path, step, _warn, scheduler)
     except KeyboardInterrupt:
         _warn("Stopped. What was done is kept, and the same command makes the rest.")
         raise typer.Exit(130) from None
-    _print_summaries(found)
+    _print_summaries(result)
     print(f"Records: {paths[0]}; the report shows them after `asv publish`.")
 
 

@@ -61,7 +61,9 @@ def reference(case: Case, needs_use: bool = True) -> Reference:
     first, again = (_outputs(case.estimator, case.X) for _ in range(2))
     if not first and needs_use:
         raise ValueError(f"the estimator has none of {', '.join(METHODS)}")
-    outputs = {name: found for name, found in first.items() if _identical(found, again.get(name))}
+    outputs = {
+        name: result for name, result in first.items() if _identical(result, again.get(name))
+    }
     classifies = case.y is not None and "predict" in outputs
     classifies = classifies and getattr(case.estimator, "classes_", None) is not None
     return Reference(
@@ -89,8 +91,8 @@ def compare(original: Reference, loaded: Any, claims: Claims = _EXACT) -> Verdic
     outputs = _outputs(loaded, original.X)
     if claims.returns == "predictor":
         outputs = {
-            name: _as_expected(_dense(original.outputs[name]), found)
-            for name, found in outputs.items()
+            name: _as_expected(_dense(original.outputs[name]), result)
+            for name, result in outputs.items()
             if name in original.outputs
         }
         if not outputs:
@@ -145,23 +147,23 @@ def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
     """
     if expected is None:
         return True
-    found = comparable(output)
+    result = comparable(output)
     if claims.returns == "predictor":
         expected = _dense(expected)
-        found = _as_expected(expected, found)
-    return _close(expected, found, claims.tolerance)
+        result = _as_expected(expected, result)
+    return _close(expected, result, claims.tolerance)
 
 
 def structure(estimator: Any) -> dict[str, str]:
     """Return the class of the estimator ("") and of each nested step, by parameter name."""
-    found = {"": _class_name(estimator)}
+    result = {"": _class_name(estimator)}
     if hasattr(estimator, "get_params"):
         for name, value in estimator.get_params(deep=True).items():
             if hasattr(value, "get_params"):
-                found[name] = _class_name(value)
+                result[name] = _class_name(value)
             elif name.split("__")[-1] == "steps" and isinstance(value, list):
-                found[name] = ", ".join(str(step[0]) for step in value)
-    return found
+                result[name] = ", ".join(str(step[0]) for step in value)
+    return result
 
 
 def scores(y: Any, predicted: Any) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def measure(cells: Sequence["Cell"], imported: Imports) -> list[dict[str, float]
     Raises:
         ChildProcessError: it failed; the last line says how.
     """
-    found: list[dict[str, float]] = _run(cells, imported)
-    return found
+    result: list[dict[str, float]] = _run(cells, imported)
+    return result
 
 
 def _run(cells: Sequence["Cell"], imported: Imports | None) -> Any:
@@ -156,13 +156,13 @@ def _stages(
 
     # Reading has a copy of its own: a load after it would find memory that is touched already.
     reading: float = _apart(read)
-    found: dict[str, float] = _apart(load)
+    result: dict[str, float] = _apart(load)
     return {
         "interpreter": start["interpreter"],
-        "imports": start["imports"] + found["imports"],
-        "read": min(reading, found["load"]),
-        "construct": max(0.0, found["load"] - reading),
-        "predict": found["predict"],
+        "imports": start["imports"] + result["imports"],
+        "read": min(reading, result["load"]),
+        "construct": max(0.0, result["load"] - reading),
+        "predict": result["predict"],
     }
 
 

@@ -112,11 +112,11 @@ def sits_out(key: Key) -> bool:
 
 def done(folder: Path) -> set[Key]:
     """Return what is called no more in this run."""
-    found = set()
+    result = set()
     for path in folder.glob("*.pace"):
         if _is_done(_paces(path)):
-            found.add(tuple(json.loads(path.read_text().splitlines()[0])[0]))
-    return found
+            result.add(tuple(json.loads(path.read_text().splitlines()[0])[0]))
+    return result
 
 
 def _is_done(paces: list[float]) -> bool:

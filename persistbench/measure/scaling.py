@@ -72,7 +72,7 @@ def measure(kind: str, backend: Backend) -> dict[str, dict[str, Any]]:
         ``dump`` and ``load`` the seconds of each call, and in ``faults`` how many pages each
         load has asked the kernel for.
     """
-    found: dict[str, dict[str, Any]] = {}
+    result: dict[str, dict[str, Any]] = {}
     right: list[Cell] = []
     slowest, where = 0.0, ""
     try:
@@ -83,23 +83,23 @@ def measure(kind: str, backend: Backend) -> dict[str, dict[str, Any]]:
                 try:
                     slowest = _slowest(cell)
                     where = pipeline.name
-                    found[pipeline.name] = {"dump": [], "load": [], "faults": []}
+                    result[pipeline.name] = {"dump": [], "load": [], "faults": []}
                     right.append(cell)
                     continue
                 except Exception as error:
                     verdict = of_exception(Outcome.ERROR_AT_USE, error)
-            found[pipeline.name] = {"verdict": asdict(verdict)}
+            result[pipeline.name] = {"verdict": asdict(verdict)}
         for _ in range(PASSES):
             for cell in right:
-                found[cell.pipeline.name]["dump"].append(_warm(_dump, cell)[0])
+                result[cell.pipeline.name]["dump"].append(_warm(_dump, cell)[0])
             for cell in right:
                 seconds, faults = _warm(_load, cell)
-                found[cell.pipeline.name]["load"].append(seconds)
-                found[cell.pipeline.name]["faults"].append(faults)
+                result[cell.pipeline.name]["load"].append(seconds)
+                result[cell.pipeline.name]["faults"].append(faults)
     finally:
         for cell in right:  # of all backends they would fill a disk
             cell.artifact.unlink(missing_ok=True)
-    return found
+    return result
 
 
 def _slowest(cell: Cell) -> float:
@@ -121,17 +121,17 @@ def _refused(pipeline: scaled.Scaled, slowest: float, where: str) -> Verdict | N
 
 
 def _warm(call: Callable[[Cell], tuple[float, int]], cell: Cell) -> tuple[float, int]:
-    found = call(cell)
-    return call(cell) if found[0] < SHORT_SECONDS else found
+    result = call(cell)
+    return call(cell) if result[0] < SHORT_SECONDS else result
 
 
 def _dump(cell: Cell) -> tuple[float, int]:
     """Return the seconds of a dump to a new file, which is removed, and its page faults."""
     payload = cell.backend.payload(cell.fitted.load_estimator(), cell.fitted.load_reference().X)
     path = Path("artifact").absolute()
-    found = _timed(lambda: cell.backend.dump(payload, str(path)))
+    result = _timed(lambda: cell.backend.dump(payload, str(path)))
     path.unlink()
-    return found
+    return result
 
 
 def _load(cell: Cell) -> tuple[float, int]:

@@ -100,11 +100,11 @@ def _steps(estimator: Any) -> list[tuple[str, Any]]:
     steps = getattr(estimator, "steps", None)
     if not isinstance(steps, list):
         return [(type(estimator).__name__.lower(), estimator)]
-    found = []
+    result = []
     for name, part in steps:
         inner = _steps(part) if hasattr(part, "steps") else [("", part)]
-        found += [(f"{name}.{below}".rstrip("."), one) for below, one in inner]
-    return found
+        result += [(f"{name}.{below}".rstrip("."), one) for below, one in inner]
+    return result
 
 
 def _weighed(name: str, part: Any, backend: Backend, rows: Any, path: str) -> Step:

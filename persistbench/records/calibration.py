@@ -96,32 +96,32 @@ class Calibration:
 
     def sentences(self) -> list[str]:
         """Return the verdict, for a reader."""
-        found = [
+        result = [
             f"Compared with itself, a backend was called different in {self.alarms} of "
             f"{self.cells} cells (allowed: {ALLOWED_ALARMS:.0%})."
         ]
-        found += [
+        result += [
             f"A planted slow-down of {part.slower:.0%} was found in {part.found} of {part.cells} "
             f"cells of over 1 ms (required: {REQUIRED[part.slower]:.0%})."
             for part in self.planted
         ]
-        found += [
+        result += [
             f"{part.cell}: pyperf's time, ours is {part.ratio:.3f} times that "
             f"({part.low:.3f} to {part.high:.3f})."
             for part in self.pyperf
         ]
-        found.append(
+        result.append(
             f"The ratios of two processes typically differ by {self.noise:.1%}. With "
             f"{self.needed} processes for each cell as many as required would be found on the "
             f"average; the suite has {self.processes}."
         )
-        found.append(
+        result.append(
             "Passed: ratios and ties of this machine hold."
             if self.passed
             else "Not passed: this machine is too noisy for small differences; the report "
             f"takes its noise into every interval, and makes them {self.wider:.2f} times as wide."
         )
-        return found
+        return result
 
 
 MOST_PROCESSES = 200

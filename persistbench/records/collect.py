@@ -56,13 +56,13 @@ def collect(results: Path) -> Table:
             # A cell that a later, narrower run left out keeps what it had.
             if old is None or old.figure.status == "not run" or cell.newer_than(old):
                 newest[cell.figure.cell] = cell
-    there = {cell[:3] for cell, found in newest.items() if found.figure.status != "not run"}
+    there = {cell[:3] for cell, result in newest.items() if result.figure.status != "not run"}
     warnings += [text for cell, text in sorted(outdated.items()) if cell not in there]
     machines = {place[0] for place in newest}
     known = {name: calibration.read(results / name) for name in sorted(machines)}
-    calibrations = {name: found for name, found in known.items() if found}
+    calibrations = {name: result for name, result in known.items() if result}
     figures, derived = _with_pairs(newest.values(), calibrations, warnings)
-    places = [place(*key, found) for key, found in sorted(sources.items())]
+    places = [place(*key, result) for key, result in sorted(sources.items())]
     timed = {cell.figure.cell: cell.samples for cell in newest.values() if cell.samples}
     tried, broken = trial.read(results)
     warnings += broken
@@ -158,10 +158,10 @@ def _with_pairs(
     for cell in cells:
         figure = replace(cell.figure, paired=known_ratios[cell.figure.cell])
         figures.append(figure)
-        for reference, found in figure.paired.items():
-            ends = found.interval()
+        for reference, result in figure.paired.items():
+            ends = result.interval()
             name = f"{figure.question}/{reference}"
-            derived.append(_derived(figure, name, ends, "ratio", found.pairs))
+            derived.append(_derived(figure, name, ends, "ratio", result.pairs))
         if cell.pairs:
             derived.append(_cpu_time(figure, cell.pairs))
     return figures, derived
@@ -191,8 +191,8 @@ def _cpu_time(figure: Figure, measured: pairs.Pairs) -> Figure:
     from asv.results import compute_stats
 
     calls = [call for process in measured.cpu for call in process]
-    value, found = compute_stats(calls, 1)
-    ends = (value, *_ends_of(found))
+    value, result = compute_stats(calls, 1)
+    ends = (value, *_ends_of(result))
     return _derived(figure, figure.question + CPU, ends, figure.unit, len(calls))
 
 
@@ -256,10 +256,10 @@ def _records(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the records beside a result file, oldest first, and what is broken in it."""
     if not path.is_file():
         return [], []
-    found, broken = jsonl.read(path)
-    whole = [record for record in found if _TEXTS.issubset(_texts_of(record))]
-    if len(whole) < len(found):
-        broken.append(f"{path} has {len(found) - len(whole)} foreign lines, which are left out.")
+    result, broken = jsonl.read(path)
+    whole = [record for record in result if _TEXTS.issubset(_texts_of(record))]
+    if len(whole) < len(result):
+        broken.append(f"{path} has {len(result) - len(whole)} foreign lines, which are left out.")
     return whole, broken
 
 
@@ -287,5 +287,5 @@ def _benchmarks(results: Path) -> dict[str, Any]:
     path = Benchmarks.get_benchmark_file_path(str(results))
     if not Path(path).is_file():
         return {}
-    found: dict[str, Any] = load_json(path, api_version=Benchmarks.api_version)
-    return found
+    result: dict[str, Any] = load_json(path, api_version=Benchmarks.api_version)
+    return result

@@ -114,11 +114,11 @@ class Table:
 
     def tried(self, trial: str) -> list[tuple[int, list[dict[str, Any]]]]:
         """Return the records of a trial with the index of their place, where there are any."""
-        found = [
+        result = [
             (index, self.trials.get(place.machine, {}).get(trial, []))
             for index, place in enumerate(self.places)
         ]
-        return [(index, own) for index, own in found if own]
+        return [(index, own) for index, own in result if own]
 
     def untried(self, trial: str) -> list[int]:
         """Return the indices of the places without a record of a trial."""
@@ -134,12 +134,12 @@ class Table:
         return self._where(place, lambda figure: figure.scaled)
 
     def _where(self, place: Place, wanted: Callable[[Figure], bool]) -> Cells:
-        found: Cells = defaultdict(lambda: defaultdict(dict))
+        result: Cells = defaultdict(lambda: defaultdict(dict))
         for figure in self.figures:
             here = (figure.machine, figure.environment) == (place.machine, place.environment)
             if here and wanted(figure):
-                found[figure.pipeline][figure.backend][figure.question] = figure
-        return dict(sorted(found.items()))
+                result[figure.pipeline][figure.backend][figure.question] = figure
+        return dict(sorted(result.items()))
 
 
 CPU = "_cpu"

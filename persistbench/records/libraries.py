@@ -13,10 +13,10 @@ LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "
 
 def versions(names: Iterable[str]) -> dict[str, str]:
     """Return the version of each distribution, or that it is not installed."""
-    found = {}
+    result = {}
     for name in sorted(names):
         try:
-            found[name] = version(name)
+            result[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            result[name] = "not installed"
+    return result

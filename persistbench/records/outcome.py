@@ -42,12 +42,12 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
     # A failure is said again by every run; what is the same or refused, once for all.
     run = os.environ.get(RUN, "")
     said_by = run if status(verdict) == "failed" else ""
-    found = digest(cell.key, files, verdict.outcome, verdict.reason, said_by)
-    if _last_word(path, place).get("found") == found:
+    result = digest(cell.key, files, verdict.outcome, verdict.reason, said_by)
+    if _last_word(path, place).get("found") == result:
         return
     record = {
         "cell": place,
-        "found": found,
+        "found": result,
         "pipeline": cell.pipeline.name,
         "backend": cell.backend.id,
         "access": "map" if cell.mapped else "load",

@@ -34,8 +34,8 @@ class Pairs:
         kept = rows[1:] or rows
         self.cpu.append([_short(row[1]) for row in kept])
         for index, name in enumerate(references, start=2):
-            found = [_short(row[0] / row[index]) for row in kept]
-            self.ratios.setdefault(name, []).append(found)
+            result = [_short(row[0] / row[index]) for row in kept]
+            self.ratios.setdefault(name, []).append(result)
 
 
 def question(name: str) -> str:
@@ -48,29 +48,29 @@ def gather(folder: Path, version: str) -> list[Pairs]:
 
     A process that died left whole rows; one without any is left out.
     """
-    found: dict[Key, Pairs] = {}
+    result: dict[Key, Pairs] = {}
     for path in sorted(folder.glob("*.jsonl")):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         path.unlink()
         if len(rows) > 1:
             key: Key = tuple(rows[0]["key"])
-            found.setdefault(key, Pairs(key, version)).add(rows[0]["references"], rows[1:])
-    return list(found.values())
+            result.setdefault(key, Pairs(key, version)).add(rows[0]["references"], rows[1:])
+    return list(result.values())
 
 
 def read(path: Path) -> tuple[dict[Key, Pairs], list[str]]:
     """Return what a file holds, and one sentence for each broken line."""
-    found: dict[Key, Pairs] = {}
+    result: dict[Key, Pairs] = {}
     broken = []
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     for number, line in enumerate(lines, start=1):
         try:
             content = json.loads(line)
             key: Key = tuple(content["key"])
-            found[key] = Pairs(key, content["version"], content["ratios"], content["cpu"])
+            result[key] = Pairs(key, content["version"], content["ratios"], content["cpu"])
         except (ValueError, KeyError, TypeError) as error:
             broken.append(f"{path}, line {number} holds no pairs and is left out ({error!r}).")
-    return found, broken
+    return result, broken
 
 
 def write(path: Path, found: Iterable[Pairs]) -> None:
@@ -86,7 +86,7 @@ def merged(old: Pairs | None, new: Pairs) -> Pairs:
     """Return the processes of both, if they ran the same version of the benchmark."""
     if old is None or old.version != new.version:
         return new
-    ratios = {name: [*old.ratios.get(name, []), *found] for name, found in new.ratios.items()}
+    ratios = {name: [*old.ratios.get(name, []), *result] for name, result in new.ratios.items()}
     return Pairs(new.key, new.version, ratios, [*old.cpu, *new.cpu])
 
 

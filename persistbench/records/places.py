@@ -52,8 +52,8 @@ def _facts(sources: list[Source]) -> tuple[tuple[str, str], ...]:
     record: dict[str, Any] = next((r for r in reversed(newest.records) if r.get("libraries")), {})
     versions: dict[str, str] = {}
     for source in sources:
-        for found in source.records:
-            libraries = found.get("libraries")
+        for result in source.records:
+            libraries = result.get("libraries")
             versions |= libraries if isinstance(libraries, dict) else {}
     facts = {
         "processor": params.get("cpu") or "",

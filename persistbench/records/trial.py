@@ -29,7 +29,7 @@ def read(results: Path) -> tuple[Trials, list[str]]:
     Args:
         results: asv's results folder; the records lie in ``<machine>/trials/``.
     """
-    found: Trials = {}
+    result: Trials = {}
     warnings: list[str] = []
     for path in sorted(results.glob("*/trials/*.jsonl")):
         try:
@@ -43,9 +43,9 @@ def read(results: Path) -> tuple[Trials, list[str]]:
             foreign = len(lines) - len(whole)
             warnings.append(f"{path} has {foreign} foreign lines, which are left out.")
         for record in newest(whole):
-            own = found.setdefault(path.parts[-3], {}).setdefault(record["trial"], [])
+            own = result.setdefault(path.parts[-3], {}).setdefault(record["trial"], [])
             own.append(record)
-    return found, warnings
+    return result, warnings
 
 
 def newest(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -98,10 +98,10 @@ def named(shown: Mapping[str, object]) -> dict[str, str]:
 
 def members(names: dict[str, str]) -> dict[str, list[str]]:
     """Return the backends that :func:`alike` has given one name, where there are several."""
-    found: dict[str, list[str]] = defaultdict(list)
+    result: dict[str, list[str]] = defaultdict(list)
     for backend, name in names.items():
-        found[name].append(backend)
-    return {name: group for name, group in found.items() if len(group) > 1}
+        result[name].append(backend)
+    return {name: group for name, group in result.items() if len(group) > 1}
 
 
 def versions(found: Iterable[dict[str, Any]]) -> str:

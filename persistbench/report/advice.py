@@ -44,15 +44,15 @@ def document() -> str:
 @cache
 def read() -> dict[str, Advice]:
     """Return the advice by its anchor, in the order of the document."""
-    found = {}
+    result = {}
     for item in _ITEM.finditer(document()):
         code = _FENCE.search(item["rest"])
-        found[item["id"]] = Advice(
+        result[item["id"]] = Advice(
             _text(item["sentence"]),
             _text(_FENCE.sub("", item["rest"])),
             textwrap.dedent(code[1]).rstrip() if code else "",
         )
-    return found
+    return result
 
 
 def _text(markdown: str) -> Markup:

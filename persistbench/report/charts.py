@@ -216,7 +216,7 @@ def interactive(name: str, chart: Any, alt_text: str) -> Markup:
     """
     spec = chart.properties(description=alt_text).to_dict()
     spec.pop("config", None)  # the page has one theme for all
-    rows = {name: columns(found) for name, found in spec.pop("datasets", {}).items()}
+    rows = {name: columns(result) for name, result in spec.pop("datasets", {}).items()}
     return fill("chart.html", name=name, spec=spec, rows=rows, alt=alt_text)
 
 

@@ -48,8 +48,8 @@ def steady(figure: Figure, reference: Figure | None) -> Figure:
     """
     if not figure.value or reference is None or not reference.value:
         return figure
-    found = ratio(figure, reference)
-    ends = (reference.value * end for end in (found.value, found.low, found.high))
+    result = ratio(figure, reference)
+    ends = (reference.value * end for end in (result.value, result.low, result.high))
     value, low, high = ends
     return replace(figure, value=value, low=low, high=high)
 
@@ -100,8 +100,8 @@ def in_order(figures: Iterable[Figure]) -> list[Figure]:
 
     Where all were called in turn with the same reference, their ratios to it decide.
     """
-    found = list(figures)
-    valued = [figure for figure in found if figure.value is not None]
+    result = list(figures)
+    valued = [figure for figure in result if figure.value is not None]
     turns = all(REFERENCE in figure.paired for figure in valued)
 
     def place(figure: Figure) -> tuple[bool, float]:
@@ -111,7 +111,7 @@ def in_order(figures: Iterable[Figure]) -> list[Figure]:
             return False, 0.0 if figure.backend == REFERENCE else figure.paired[REFERENCE].mean
         return False, figure.value
 
-    return sorted(found, key=place)
+    return sorted(result, key=place)
 
 
 def contends(figure: Figure) -> bool:
@@ -137,12 +137,12 @@ def dominating(
 
     Medians decide: the front that is drawn through them can be recalculated.
     """
-    found = []
+    result = []
     for other in others:
         pairs = [(a.value or 0.0, b.value or 0.0) for a, b in zip(other, point, strict=True)]
         if all(a <= b for a, b in pairs) and any(a < b for a, b in pairs):
-            found.append(other)
-    return found
+            result.append(other)
+    return result
 
 
 def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
@@ -152,7 +152,7 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
     pipeline; ``=`` before it says that it is a tie with the first. ``floor`` is no
     contender. Without a figure the rank is empty.
     """
-    found: list[tuple[str, Figure]] = []
+    result: list[tuple[str, Figure]] = []
     rows: dict[tuple[str, ...], list[Figure]] = defaultdict(list)
     for figure in figures:
         rows[figure.row].append(figure)
@@ -167,5 +167,5 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
                 rank = f"{'=' if tie else ''}{next(places)}"
             elif figure.value is not None:
                 rank = apart(figure.backend)
-            found.append((rank, figure))
-    return found
+            result.append((rank, figure))
+    return result

@@ -25,7 +25,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
     has no figure.
     """
     cpu = {figure.cell: figure for figure in table.derived if figure.question.endswith(CPU)}
-    found = []
+    result = []
     for index, place in enumerate(table.places):
         for cells in table.cells(place).values():
             by_question: dict[str, list[Figure]] = defaultdict(list)
@@ -36,19 +36,19 @@ def rows(table: Table) -> list[dict[str, Any]]:
                 for figure, row in _compared(group):
                     spent = cpu.get((*figure.row[:2], figure.question + CPU, *figure.cell[3:]))
                     used = human(spent.value, spent.unit) if spent else ""
-                    found.append({"place": index, **row, "cpu": used})
-    return found
+                    result.append({"place": index, **row, "cpu": used})
+    return result
 
 
 def samples(table: Table) -> list[list[float]]:
     """Return the samples of each row of :func:`rows`, in the same order."""
-    found = []
+    result = []
     for row in rows(table):
         place = table.places[row["place"]]
         cell = (row["question"], row["pipeline"], row["backend"])
         own = table.samples.get((place.machine, place.environment, *cell), [])
-        found.append([float(f"{call:.4g}") for call in own])
-    return found
+        result.append([float(f"{call:.4g}") for call in own])
+    return result
 
 
 def columns(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -89,10 +89,10 @@ def _compared(group: list[Figure]) -> Iterable[tuple[Figure, dict[str, Any]]]:
         for name in REFERENCES:
             other = references.get(name)
             # A count, or nothing at all, is no measure of another.
-            found = ratio(figure, other) if other and figure.value and other.value else None
-            row[f"to_{name}"] = _short(found.value if found else None, 7)
-            row[f"to_{name}_low"] = _short(found.low if found else None, 6)
-            row[f"to_{name}_high"] = _short(found.high if found else None, 6)
+            result = ratio(figure, other) if other and figure.value and other.value else None
+            row[f"to_{name}"] = _short(result.value if result else None, 7)
+            row[f"to_{name}_low"] = _short(result.low if result else None, 6)
+            row[f"to_{name}_high"] = _short(result.high if result else None, 6)
         yield figure, row
 
 

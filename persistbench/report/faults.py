@@ -56,8 +56,8 @@ class Sum:
 
     def share(self, outcomes: Sequence[str]) -> tuple[int, float, float, float]:
         """Return how many had one of these outcomes, the share, and the ends of its interval."""
-        found = sum(self.counts[outcome] for outcome in outcomes)
-        return found, found / self.tried, *wilson(found, self.tried)
+        result = sum(self.counts[outcome] for outcome in outcomes)
+        return result, result / self.tried, *wilson(result, self.tried)
 
 
 def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:

@@ -56,8 +56,8 @@ def interactive(
         alt_text: what it shows, for a reader who cannot see it.
         how: see :func:`chart`.
     """
-    names = {index: trial.alike(found, lambda r: tell(r)[0]) for index, found in places}
-    rows = [row for index, found in places for row in cells(index, found, names[index], tell)]
+    names = {index: trial.alike(result, lambda r: tell(r)[0]) for index, result in places}
+    rows = [row for index, result in places for row in cells(index, result, names[index], tell)]
     shown = {row["word"] for row in rows}
     used = {word: look for word, look in looks.items() if word in shown}
     return fill(
@@ -151,15 +151,15 @@ def chart(
         ),
         data=alt.InlineData(values=rows),
     ).properties(width=alt.Step(step), height=alt.Step(min(step, 18)))
-    found = layers
+    result = layers
     if columns:
         header = alt.Header(title=None, labelAnchor="start", labelFontWeight="bold")
-        found = layers.facet(column=alt.Column("where:N", header=header, sort=list(columns)))
-    found = found.transform_filter("datum.place === place").add_params(
+        result = layers.facet(column=alt.Column("where:N", header=header, sort=list(columns)))
+    result = result.transform_filter("datum.place === place").add_params(
         alt.param(name="place", value=0)
     )
     if wanted:
-        found = found.transform_filter(
+        result = result.transform_filter(
             f"indexof(lower(datum.subject), lower({wanted})) >= 0"
         ).add_params(alt.param(name=wanted, value=""))
-    return found
+    return result

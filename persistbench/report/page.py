@@ -42,18 +42,18 @@ def _places(places: list[Place]) -> list[tuple[str, str]]:
     """
     every = [set(place.requirements.items()) for place in places]
     shared = set.intersection(*every) if every else set()
-    found = []
+    result = []
     for place in places:
         own = [
             f"{name} {version}"
             for name, version in place.requirements.items()
             if (name, version) not in shared
         ]
-        found.append((f"{place.machine}/{place.environment}", ", ".join((place.machine, *own))))
-    names = [name for _, name in found]
+        result.append((f"{place.machine}/{place.environment}", ", ".join((place.machine, *own))))
+    names = [name for _, name in result]
     return [
         (address, name if names.count(name) == 1 else address.replace("/", ", ", 1))
-        for address, name in found
+        for address, name in result
     ]
 
 
@@ -61,5 +61,5 @@ def _pipelines(table: Table) -> dict[str, str]:
     """Return what each pipeline stresses; empty for one that is not in the catalogue."""
     known = {name: pipeline.stresses for name, pipeline in catalogue.discover().items()}
     usable = {f.pipeline for f in table.figures if f.value is not None and not f.scaled}
-    usable |= {r["subject"] for _, found in table.tried(trial.EXACTNESS) for r in found}
+    usable |= {r["subject"] for _, result in table.tried(trial.EXACTNESS) for r in result}
     return {name: known.get(name, "") for name in sorted(usable)}

@@ -20,12 +20,12 @@ Places = list[tuple[int, list[Record]]]
 
 def tried(table: Table, kinds: Sequence[str]) -> dict[str, Places]:
     """Return the records of each kind that has some, without backends that are not installed."""
-    found = {}
+    result = {}
     for kind in kinds:
         places = [(index, _installed(own)) for index, own in table.tried(kind)]
         if places := [(index, own) for index, own in places if own]:
-            found[kind] = places
-    return found
+            result[kind] = places
+    return result
 
 
 def _installed(found: Iterable[Record]) -> list[Record]:

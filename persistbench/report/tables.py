@@ -72,10 +72,10 @@ def with_interval(figure: Figure) -> str:
 
 def to_json(rows: Ranked) -> str:
     """Return the ranked rows as a JSON list; the rank is a field of its own."""
-    found = [
+    result = [
         {"rank": rank, **{name: getattr(figure, name) for name in COLUMNS}} for rank, figure in rows
     ]
-    return json.dumps(found, indent=2, allow_nan=False)
+    return json.dumps(result, indent=2, allow_nan=False)
 
 
 def to_markdown(rows: Ranked) -> str:

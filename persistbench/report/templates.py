@@ -22,16 +22,16 @@ _JSON: dict[str, Any] = {"sort_keys": False, "separators": (",", ":"), "allow_na
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
+    result = Environment(
         loader=FileSystemLoader(_FOLDERS),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"human": human, "times": times, "packed": packed}
-    found.policies["json.dumps_kwargs"] = _JSON
-    return found
+    result.filters |= {"human": human, "times": times, "packed": packed}
+    result.policies["json.dumps_kwargs"] = _JSON
+    return result
 
 
 def fill(template: str, **values: Any) -> Markup:

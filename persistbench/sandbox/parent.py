@@ -220,9 +220,9 @@ class _Answer(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a class of facts that this process has already imported, and nothing else."""
-        found = vars(sys.modules[module])[name]
-        if isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum)):
-            return found
+        result = vars(sys.modules[module])[name]
+        if isinstance(result, type) and (is_dataclass(result) or issubclass(result, Enum)):
+            return result
         raise pickle.UnpicklingError(f"{module}.{name} is no class of facts")
 
 

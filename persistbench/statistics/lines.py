@@ -97,9 +97,9 @@ def broken(sizes: Sequence[float], times: Sequence[float]) -> Break | None:
             best = left, Break(sizes[cut - 1], (low, high))
     if best is None:
         return None
-    left, found = best
+    left, result = best
     free = count - 4
     gain = math.inf if left == 0 else (whole - left) / 2 / (left / free)
-    slopes = sorted(line.slope for line in found.lines)
+    slopes = sorted(line.slope for line in result.lines)
     bends = slopes[0] <= 0 or slopes[1] / slopes[0] >= BEND
-    return found if bends and f.sf(gain, 2, free) < SURE else None
+    return result if bends and f.sf(gain, 2, free) < SURE else None

@@ -102,7 +102,7 @@ def estimate(
         at_least: the smallest variance that is taken for usual, from a calibration.
         wider: what all intervals are multiplied by, from a calibration with false alarms.
     """
-    found: dict[K, LogRatio] = {}
+    result: dict[K, LogRatio] = {}
     # A process that had time for one or two pairs is noisier than one that made ten: beside such
     # it does not count, and what is usual is learnt among cells of about as many.
     whole = {key: _whole(processes) for key, processes in cells.items()}
@@ -125,8 +125,8 @@ def estimate(
             )
             pairs = sum(map(len, whole[key]))
             variance = wider**2 * of_ratio(DEARER * variance, len(values))
-            found[key] = LogRatio(_middle(values), variance, total, pairs)
-    return found
+            result[key] = LogRatio(_middle(values), variance, total, pairs)
+    return result
 
 
 def _whole(processes: Sequence[Sequence[float]]) -> list[Sequence[float]]:

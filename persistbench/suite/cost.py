@@ -29,14 +29,14 @@ def seconds_inside(before: Samples, after: Samples) -> dict[str, float]:
         after: samples after it. A list that begins with the old one was appended to;
             any other was replaced.
     """
-    found = {}
+    result = {}
     for place, values in after.items():
         old = before.get(place, [])
         appended = bool(old) and values[: len(old)] == old
         added = values[len(old) :] if appended else values
         if added:
-            found[f"{place[1]} {place[2]}"] = sum(added)
-    return found
+            result[f"{place[1]} {place[2]}"] = sum(added)
+    return result
 
 
 def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, str], list[float]]]:

@@ -122,10 +122,10 @@ def checkout() -> Path:
         raise UserError(f"{root} has no asv.conf.json: run this in a checkout of persistbench.")
     git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
-        found = subprocess.run(git, cwd=root, capture_output=True, check=False)  # noqa: S603
+        result = subprocess.run(git, cwd=root, capture_output=True, check=False)  # noqa: S603
     except FileNotFoundError as error:
         raise UserError("git is not installed, and asv needs it: install git.") from error
-    if found.returncode != 0:
+    if result.returncode != 0:
         raise UserError(
             f"{root} is not a git repository with a commit, and asv stores results by commit: "
             "clone persistbench with git, or run git init and git commit here."
@@ -203,8 +203,8 @@ def _environments(arguments: list[str]) -> set[str]:
     parser = argparse.ArgumentParser(add_help=False)
     add_environment(parser)
     chosen, _ = parser.parse_known_args(arguments)
-    found = get_environments(Config.load("asv.conf.json"), chosen.env_spec, verbose=False)
-    return {environment.name for environment in found}
+    result = get_environments(Config.load("asv.conf.json"), chosen.env_spec, verbose=False)
+    return {environment.name for environment in result}
 
 
 def _selection(cells: str, every: bool) -> list[str]:

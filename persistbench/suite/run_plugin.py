@@ -126,11 +126,11 @@ class SafeResults(Results):
         """Collect the calls in turn of a round; a benchmark's are written when all are there."""
         name = benchmark["name"]
         first = name not in self._new_pairs
-        found = self._new_pairs.setdefault(name, {})
+        result = self._new_pairs.setdefault(name, {})
         for new in pairs.gather(Path(self._rows), benchmark["version"]):
             # asv appends every round but the first; if that one, too, the reader asked for it.
-            old = found.get(new.key) or (self._pairs.get(new.key) if first and append else None)
-            found[new.key] = pairs.merged(old, new)
+            old = result.get(new.key) or (self._pairs.get(new.key) if first and append else None)
+            result[new.key] = pairs.merged(old, new)
 
     def save(self, result_dir: str) -> None:
         """Replace the file of this run."""
@@ -153,7 +153,7 @@ class SafeResults(Results):
             for name in self._new_pairs
             if not (self._unfinished and self._rounds_left.get(name))
         ]
-        whole = {key: found for name in finished for key, found in self._new_pairs[name].items()}
+        whole = {key: result for name in finished for key, result in self._new_pairs[name].items()}
         if whole:
             pairs.write(self._pairs_path, (self._pairs | whole).values())
             self._pairs |= whole

@@ -31,9 +31,9 @@ def original(one: Cell) -> bytes:
     """
     from persistbench import sandbox
 
-    (found,) = sandbox.answers(_original, one, limits=child.Limits(600.0))
-    assert isinstance(found, bytes)  # noqa: S101 (see _original)
-    return found
+    (result,) = sandbox.answers(_original, one, limits=child.Limits(600.0))
+    assert isinstance(result, bytes)  # noqa: S101 (see _original)
+    return result
 
 
 def _original(one: Cell) -> Any:

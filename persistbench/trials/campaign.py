@@ -33,25 +33,25 @@ class Trial:
         kind: the kind of trial, such as ``survival``.
         subject: what is saved.
         backend: the id of what saves it.
-        place: a second circumstance, where the kind has one.
+        condition: a second circumstance, where the kind has one.
         key: changes with everything that decides the answer; see :func:`trial`.
     """
 
     kind: str
     subject: str
     backend: str
-    place: str | None
+    condition: str | None
     key: str
 
     def record(self, verdict: Verdict, **facts: Any) -> Record:
         """Return the record: the fields that all trials share, then those of this kind."""
-        place = {} if self.place is None else {"place": self.place}
+        condition = {} if self.condition is None else {"place": self.condition}
         return {
             "key": self.key,
             "trial": self.kind,
             "subject": self.subject,
             "backend": self.backend,
-            **place,
+            **condition,
             "outcome": verdict.outcome,
             "reason": verdict.reason,
             **facts,
@@ -67,7 +67,7 @@ def trial(
     version: int,
     subject: str,
     backend_id: str,
-    place: str | None = None,
+    condition: str | None = None,
     made_of: str = "",
 ) -> Trial:
     """Return a trial.
@@ -77,14 +77,14 @@ def trial(
         version: of what is tried; whoever changes that raises it, and all is tried again.
         subject: likewise.
         backend_id: likewise.
-        place: likewise.
+        condition: likewise.
         made_of: what else decides the outcome, such as a pipeline's key.
     """
-    names = [kind, subject, backend_id, *([place] if place else [])]
+    names = [kind, subject, backend_id, *([condition] if condition else [])]
     made_with = _made_with(backend_id, version)
     if made_of:
         made_with = files.digest(made_with, made_of)
-    return Trial(kind, subject, backend_id, place, f"{'/'.join(names)}/{made_with}")
+    return Trial(kind, subject, backend_id, condition, f"{'/'.join(names)}/{made_with}")
 
 
 def chosen(
@@ -105,8 +105,8 @@ def chosen(
             raise UserError(unknown("backend", one, list(known)))
         if known[one].claims.returns == "bytes":
             raise UserError(f"{one} saves bytes and no estimator: choose another backend to try.")
-    found = [known[one] for one in dict.fromkeys(backend_ids)] or known.values()
-    return [backend for backend in found if backend.claims.returns != "bytes"]
+    result = [known[one] for one in dict.fromkeys(backend_ids)] or known.values()
+    return [backend for backend in result if backend.claims.returns != "bytes"]
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,10 @@ def run(
         left = [task for task in left if task.trials]
         done = len(asked & known.keys())
         step(done, len(asked))
-        for found in parallel(left):
-            _append(file, found)
-            known |= {record["key"]: record for record in found}
-            done += len(found)
+        for result in parallel(left):
+            _append(file, result)
+            known |= {record["key"]: record for record in result}
+            done += len(result)
             step(done, len(asked))
     return [known[key] for key in sorted(asked & known.keys())]
 
@@ -172,12 +172,12 @@ def _known(path: Path, warn: Callable[[str], None]) -> dict[str, Record]:
     if not path.is_file():
         return {}
     with _alone(path):
-        found, broken = jsonl.read(path)
+        result, broken = jsonl.read(path)
         for sentence in broken:
             warn(f"{sentence} Its trial is made again.")
         if broken:
-            files.publish(path, _lines(found))
-    return {record["key"]: record for record in found if "key" in record}
+            files.publish(path, _lines(result))
+    return {record["key"]: record for record in result if "key" in record}
 
 
 def _append(path: Path, found: Iterable[Record]) -> None:

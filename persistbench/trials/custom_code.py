@@ -43,7 +43,7 @@ KINDS = (
     "partial",
     "ufunc",
 )
-PLACES = ("present", "absent")
+CONDITIONS = ("present", "absent")
 """Whether the code is there when the file is loaded."""
 
 SECONDS = 60.0
@@ -65,9 +65,9 @@ def tasks(backend_ids: Sequence[str]) -> list[Task]:
     return [
         Task(
             tuple(
-                campaign.trial(KIND, VERSION, kind, one, place)
+                campaign.trial(KIND, VERSION, kind, one, condition)
                 for one in chosen
-                for place in PLACES
+                for condition in CONDITIONS
             ),
             make,
         )
@@ -93,16 +93,16 @@ def make(trials: Sequence[Trial]) -> list[Record]:
             "present": _run("load", kind, own, artifacts, good),
             "absent": _run("load", kind, None, artifacts, good),
         }
-    found = []
+    result = []
     for trial in trials:
-        assert trial.place is not None  # noqa: S101 (tasks() gives each one)
+        assert trial.condition is not None  # noqa: S101 (tasks() gives each one)
         if trial.backend in lacking:
             verdict = Verdict(Outcome.NOT_INSTALLED, lacking[trial.backend])
         else:
-            verdict = loaded[trial.place].get(trial.backend, saved[trial.backend])
+            verdict = loaded[trial.condition].get(trial.backend, saved[trial.backend])
         false_success = trial.backend in good and verdict.outcome in _CANNOT_BE_USED
-        found.append(trial.record(verdict, false_success=false_success))
-    return found
+        result.append(trial.record(verdict, false_success=false_success))
+    return result
 
 
 _PROGRAM = Path(__file__).with_name("custom_code_child.py")
@@ -142,8 +142,8 @@ def _run(
         printed, last = done.stdout, (done.stderr.strip().splitlines() or ["no message"])[-1]
     except subprocess.TimeoutExpired as late:
         printed, last = (late.stdout or b"").decode(), "it has not ended in time"
-    found = {one: Verdict(Outcome.CRASH, f"the interpreter: {last}") for one in backend_ids}
+    result = {one: Verdict(Outcome.CRASH, f"the interpreter: {last}") for one in backend_ids}
     for line in printed.splitlines():
         backend_id, outcome, reason = json.loads(line)
-        found[backend_id] = Verdict(Outcome(outcome), reason)
-    return found
+        result[backend_id] = Verdict(Outcome(outcome), reason)
+    return result

@@ -75,11 +75,11 @@ def _record(trial: Trial, name: str, folder: str, saved: dict[str, Any]) -> Reco
     if trial.backend in saved["failed"]:
         outcome, reason = saved["failed"][trial.backend]
         return trial.record(Verdict(Outcome(outcome), reason))
-    found = _child("load", name, folder, trial.backend)
+    result = _child("load", name, folder, trial.backend)
     Path(folder, trial.backend).unlink()
-    if found.get("checks") and trial.backend in saved["varying"]:
-        found["checks"] |= _VARYING
-    return trial.record(_verdict(found), **found)
+    if result.get("checks") and trial.backend in saved["varying"]:
+        result["checks"] |= _VARYING
+    return trial.record(_verdict(result), **result)
 
 
 _VARYING = {
@@ -111,5 +111,5 @@ def _child(action: str, *arguments: str) -> dict[str, Any]:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         reason = f"{action}: exit status {done.returncode}, {last}"[:300]
         return {"outcome": Outcome.CRASH, "reason": reason}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result

@@ -81,7 +81,7 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     backend = _bound(backend_id, pipeline)
     about = pickle.loads(Path(folder, "original").read_bytes())
     path = Path(folder, backend_id)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "bytes": path.stat().st_size,
         "checks": {},
         "metrics": {},
@@ -89,7 +89,7 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     }
     loaded, opened = attempt.load(backend, str(path))
     if not opened.same:
-        return found | {"outcome": opened.outcome, "reason": opened.reason}
+        return result | {"outcome": opened.outcome, "reason": opened.reason}
     reference = about["reference"]
     # Before it is used: some estimators note something then (a vectorizer, the address of its
     # stop words).
@@ -98,20 +98,20 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
     verdict = attempt.use(backend, loaded, reference)
     if verdict.outcome is Outcome.ERROR_AT_USE:
-        return found | {"outcome": verdict.outcome, "reason": verdict.reason}
+        return result | {"outcome": verdict.outcome, "reason": verdict.reason}
     checks = {"predictions": verdict.reason} | checks
     outcome, reason = verdict.outcome, verdict.reason
     if verdict.same and checks["attributes"] and not checks["attributes"].startswith("n/a"):
         outcome, reason = Outcome.STATE_DIFFERS, checks["attributes"]
     if about["metrics"]:
         after = metrics(loaded, reference.X, reference.y)
-        found["metrics"] = {
+        result["metrics"] = {
             name: {"before": before, "after": after[name]}
             for name, before in about["metrics"].items()
         }
     if backend_id in WEIGHED:
-        found["steps"] = [asdict(step) for step in weigh(loaded, backend, reference.X)]
-    return found | {
+        result["steps"] = [asdict(step) for step in weigh(loaded, backend, reference.X)]
+    return result | {
         "outcome": outcome,
         "reason": reason,
         "label_changes": verdict.label_changes,
@@ -141,13 +141,13 @@ def metrics(estimator: Any, X: Any, y: Any) -> dict[str, Any]:
         "rare": {one: (SET_ROWS - rare) // (len(classes) - 1) for one in classes[:-1]}
         | {classes[-1]: rare},
     }
-    found = {}
-    for name, wanted in counts.items():
+    result = {}
+    for name, selection in counts.items():
         rows = np.concatenate(
-            [rng.choice(np.flatnonzero(y == one), count) for one, count in wanted.items()]
+            [rng.choice(np.flatnonzero(y == one), count) for one, count in selection.items()]
         )
-        found[name] = scores(y[rows], np.asarray(estimator.predict(_taken(X, rows))))
-    return found
+        result[name] = scores(y[rows], np.asarray(estimator.predict(_taken(X, rows))))
+    return result
 
 
 def _taken(X: Any, rows: Any) -> Any:

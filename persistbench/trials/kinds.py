@@ -6,7 +6,7 @@ underscore. It defines
 - ``KIND``, its name in records, such as ``bit-flip``;
 - ``GROUP``, ``attack`` or ``accident``, which are kept apart;
 - ``VERSION``, of what is tried: raised with every change that can change an outcome;
-- ``tasks(wanted)``, which returns what is to be tried, as tasks of a campaign.
+- ``tasks(selection)``, which returns what is to be tried, as tasks of a campaign.
 
 Whatever opens a crafted or damaged artifact runs in the sandbox, and says so by calling
 :func:`persistbench.sandbox.child.required` first.
@@ -39,7 +39,7 @@ PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """What is asked for.
 
     Attributes:
@@ -62,16 +62,16 @@ class Kind(Protocol):
     GROUP: Literal["attack", "accident"]
     VERSION: int
 
-    def tasks(self, wanted: Wanted) -> list[Task]:
+    def tasks(self, selection: Selection) -> list[Task]:
         """Return what is to be tried."""
 
 
-def wanted(
+def selection(
     pipelines: Sequence[str] = (),
     backend_ids: Sequence[str] = (),
     faults: int = FAULTS,
     patience: float = PATIENCE_SECONDS,
-) -> Wanted:
+) -> Selection:
     """Return what is asked for.
 
     Args:
@@ -86,9 +86,9 @@ def wanted(
     if faults < 1 or patience <= 0:
         raise UserError("--faults and --patience are numbers above 0.")
     names = tuple(catalogue.get(name).name for name in pipelines or TELLING)
-    found = campaign.chosen(backend_ids, backends.for_trials())
-    savers = tuple(backend for backend in found if backend_ids or not backend.variant)
-    return Wanted(names, savers, faults, patience)
+    result = campaign.chosen(backend_ids, backends.for_trials())
+    savers = tuple(backend for backend in result if backend_ids or not backend.variant)
+    return Selection(names, savers, faults, patience)
 
 
 @cache

@@ -66,8 +66,8 @@ def started(scheduler: str | None) -> Iterator[Callable[[Sequence[Work]], Iterat
             _start()
 
         def parallel(pieces: Sequence[Work]) -> Iterator[Any]:
-            found = run_all(joblib.delayed(_done_for)(os.getpid(), work) for work in pieces)
-            return found if client is None else _watched(found, client, str(scheduler))
+            result = run_all(joblib.delayed(_done_for)(os.getpid(), work) for work in pieces)
+            return result if client is None else _watched(result, client, str(scheduler))
 
         try:
             yield parallel
@@ -175,7 +175,7 @@ def _client(scheduler: str) -> Any:
         raise UserError(
             f"The workers of {scheduler} cannot run trials ({error}): install persistbench there."
         ) from error
-    others = sorted(address for address, found in there.items() if found != environment())
+    others = sorted(address for address, result in there.items() if result != environment())
     if others:
         client.close()
         raise UserError(

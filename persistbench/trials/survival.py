@@ -75,7 +75,7 @@ def instances() -> dict[str, tuple[Any, int]]:
         ) from error
     from sklearn.utils import all_estimators
 
-    found = {}
+    result = {}
     for name, kind in all_estimators():
         try:
             with warnings.catch_warnings():
@@ -84,8 +84,8 @@ def instances() -> dict[str, tuple[Any, int]]:
         except Exception:  # it has none: its trials say why
             count = 1
         for number in range(count):
-            found[name if count == 1 else f"{name}-{number + 1}"] = (kind, number)
-    return found
+            result[name if count == 1 else f"{name}-{number + 1}"] = (kind, number)
+    return result
 
 
 def build(name: str) -> Case:
@@ -147,10 +147,10 @@ def make(trials: Sequence[Trial]) -> list[Record]:
         artifacts = _saved([one.backend for one in ready], trials[0].subject, Path(folder))
         return [
             trial.record(
-                found.verdict, bytes=found.bytes, untrusted=found.untrusted, random=found.random
+                result.verdict, bytes=result.bytes, untrusted=result.untrusted, random=result.random
             )
             for trial in trials
-            for found in [_loaded(trial.backend, artifacts.get(trial.backend))]
+            for result in [_loaded(trial.backend, artifacts.get(trial.backend))]
         ]
 
 
@@ -186,7 +186,7 @@ def _saved(backend_ids: list[str], name: str, folder: Path) -> dict[str, _Artifa
     another.
     """
     left = list(backend_ids)
-    found: dict[str, _Artifact] = {}
+    result: dict[str, _Artifact] = {}
     while left:
         original = folder / f"original-{len(left)}"
 
@@ -197,19 +197,19 @@ def _saved(backend_ids: list[str], name: str, folder: Path) -> dict[str, _Artifa
         try:
             for verdict in sandbox.answers(_save, name, tuple(left), original, limits=LIMITS):
                 if fitted:
-                    found[left[0]] = artifact(verdict)
+                    result[left[0]] = artifact(verdict)
                     left.pop(0)
                 elif verdict.same:
                     fitted = True
                 else:
-                    return found | {one: _Artifact(folder, original, verdict) for one in left}
+                    return result | {one: _Artifact(folder, original, verdict) for one in left}
         except sandbox.DeadError as death:
             if not fitted:
                 verdict = Verdict(Outcome.ERROR_AT_BUILD, f"the fit: {death.verdict.reason}")
-                return found | {one: _Artifact(folder, original, verdict) for one in left}
-            found[left[0]] = artifact(death.verdict)
+                return result | {one: _Artifact(folder, original, verdict) for one in left}
+            result[left[0]] = artifact(death.verdict)
             left.pop(0)
-    return found
+    return result
 
 
 def _save(name: str, backend_ids: tuple[str, ...], original: Path) -> Iterator[Verdict]:
@@ -240,15 +240,15 @@ def _loaded(backend_id: str, artifact: _Artifact | None) -> _Found:
         return _Found(Verdict(Outcome.NOT_INSTALLED, backends.get(backend_id).unavailable))
     if not artifact.verdict.same:
         return _Found(artifact.verdict)
-    found = _Found(Verdict(Outcome.CRASH, "no answer"), artifact.path.stat().st_size)
+    result = _Found(Verdict(Outcome.CRASH, "no answer"), artifact.path.stat().st_size)
     try:
-        for found in sandbox.answers(_examine, backend_id, artifact, limits=LIMITS):  # noqa: B007
+        for result in sandbox.answers(_examine, backend_id, artifact, limits=LIMITS):  # noqa: B007
             pass
     except sandbox.DeadError as death:
-        return _Found(death.verdict, found.bytes, found.untrusted, found.random)
+        return _Found(death.verdict, result.bytes, result.untrusted, result.random)
     finally:
         artifact.path.unlink(missing_ok=True)
-    return found
+    return result
 
 
 def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:

@@ -14,5 +14,5 @@ from types import ModuleType
 
 def discover() -> Iterator[ModuleType]:
     """Yield the sections in the order of the page."""
-    found = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
-    yield from sorted(found, key=lambda section: section.ORDER)
+    result = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    yield from sorted(result, key=lambda section: section.ORDER)

@@ -60,23 +60,23 @@ NOT_TRIED = frozenset({Outcome.UNSUPPORTED, Outcome.ERROR_AT_BUILD})
 
 def render(table: Table) -> Markup | None:
     """Return what damage, failed saves and shared files do, kind by kind."""
-    found = safety.tried(table, forms.ACCIDENTS)
-    if not found:
+    result = safety.tried(table, forms.ACCIDENTS)
+    if not result:
         return None
-    for kind in faults.WAYS.keys() & found.keys():
-        found[kind] = [(index, faults.of_one_run(own)) for index, own in found[kind]]
-    saves, maps = found.get(forms.FAILED_SAVE, []), found.get(forms.MAP_IN_USE, [])
+    for kind in faults.WAYS.keys() & result.keys():
+        result[kind] = [(index, faults.of_one_run(own)) for index, own in result[kind]]
+    saves, maps = result.get(forms.FAILED_SAVE, []), result.get(forms.MAP_IN_USE, [])
     return fill(
         "accident.html",
         advice=advice.read(),
         untried=safety.untried(table, forms.ACCIDENTS),
-        versions=safety.versions(found),
-        pipelines=faults.pipelines(found),
-        figures=_figures(found),
+        versions=safety.versions(result),
+        pipelines=faults.pipelines(result),
+        figures=_figures(result),
         damage=[
-            (way, [(index, faults.table(own)) for index, own in found[kind]])
+            (way, [(index, faults.table(own)) for index, own in result[kind]])
             for kind, way in faults.WAYS.items()
-            if kind in found
+            if kind in result
         ],
         saves=[(index, lost(own)) for index, own in saves],
         saves_chart=safety.drawn(
@@ -89,14 +89,14 @@ def render(table: Table) -> Markup | None:
         ),
         success_chart=safety.drawn(
             "false-success",
-            found.get(forms.FALSE_SUCCESS),
+            result.get(forms.FALSE_SUCCESS),
             success,
             custom_code.LOOKS,
             "Heat map: dumps that succeed in vain, by what is saved and backend.",
         ),
         leaks_chart=safety.drawn(
             "leaks",
-            found.get(forms.LEAKS),
+            result.get(forms.LEAKS),
             leaked,
             LEAK_LOOKS,
             "Heat map: where a secret was found, by its hiding place and backend.",
@@ -115,11 +115,11 @@ def render(table: Table) -> Markup | None:
         ),
         read_only=[
             (index, asked(own), failing(own), trial.versions(own))
-            for index, own in found.get(forms.READ_ONLY_MAP, [])
+            for index, own in result.get(forms.READ_ONLY_MAP, [])
         ],
-        concurrent=[(index, *shared(own)) for index, own in found.get(forms.CONCURRENT_USE, [])],
+        concurrent=[(index, *shared(own)) for index, own in result.get(forms.CONCURRENT_USE, [])],
         saved_how=SAVED_HOW,
-        matrix=safety.matrix(found, COLUMNS),
+        matrix=safety.matrix(result, COLUMNS),
     )
 
 

@@ -41,7 +41,7 @@ class Winner:
 def render(table: Table) -> Markup | None:
     """Return one table of winners for each machine and environment."""
     places = [(index, answers(table, place)) for index, place in enumerate(table.places)]
-    if not any(found for _, rows in places for found in rows.values()):
+    if not any(result for _, rows in places for result in rows.values()):
         return None
     return fill(
         "answer.html",
@@ -56,11 +56,11 @@ def render(table: Table) -> Markup | None:
 
 def answers(table: Table, place: Place) -> dict[str, dict[str, Winner]]:
     """Return the winners by pipeline and question; a pipeline that nobody saves has none."""
-    found: dict[str, dict[str, Winner]] = {}
+    result: dict[str, dict[str, Winner]] = {}
     for pipeline, cells in table.cells(place).items():
         rivals = {question: _rivals(cells, question) for question in QUESTIONS}
         firsts = {question: best(own.values()) for question, own in rivals.items()}
-        found[pipeline] = {
+        result[pipeline] = {
             question: Winner(
                 first,
                 _ties(first, rivals[question].values()),
@@ -75,7 +75,7 @@ def answers(table: Table, place: Place) -> dict[str, dict[str, Winner]]:
             for question, first in firsts.items()
             if first is not None
         }
-    return found
+    return result
 
 
 def summary(rows: dict[str, dict[str, Winner]]) -> list[tuple[str, int, int]]:
@@ -87,13 +87,13 @@ def summary(rows: dict[str, dict[str, Winner]]) -> list[tuple[str, int, int]]:
 
 def refusals(table: Table, place: Place) -> dict[str, str]:
     """Return why nobody saves a pipeline, by its name: the most frequent reason."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for pipeline, cells in table.cells(place).items():
         reasons = Counter(c["dump"].reason for c in cells.values() if "dump" in c)
         del reasons[""]
         if reasons:
-            ((found[pipeline], _),) = reasons.most_common(1)
-    return found
+            ((result[pipeline], _),) = reasons.most_common(1)
+    return result
 
 
 def _rivals(cells: dict[str, dict[str, Figure]], question: str) -> dict[str, Figure]:

@@ -45,27 +45,27 @@ TRUST = {
 
 def render(table: Table) -> Markup | None:
     """Return who ran code, what looking does, what bombs cost, and what scanners see."""
-    found = safety.tried(table, forms.ATTACKS)
-    if not found:
+    result = safety.tried(table, forms.ATTACKS)
+    if not result:
         return None
     codes: Places = [
-        (index, [_labelled(record) for record in own]) for index, own in found.get(forms.CODE, [])
+        (index, [_labelled(record) for record in own]) for index, own in result.get(forms.CODE, [])
     ]
     alt_text = "Heat map: when code ran, by shape of the payload and backend."
-    bombs = found.get(forms.BOMBS, [])
+    bombs = result.get(forms.BOMBS, [])
     return fill(
         "attack.html",
         advice=advice.read(),
         untried=safety.untried(table, forms.ATTACKS),
-        versions=safety.versions(found),
+        versions=safety.versions(result),
         trust=TRUST,
-        code=[(index, admitted(own), *judged(own)) for index, own in found.get(forms.CODE, [])],
+        code=[(index, admitted(own), *judged(own)) for index, own in result.get(forms.CODE, [])],
         chart=safety.drawn("attack", codes, tell, LOOKS, alt_text),
-        looking=[(index, looked(own)) for index, own in found.get(forms.LOOKING, [])],
+        looking=[(index, looked(own)) for index, own in result.get(forms.LOOKING, [])],
         bombs=[(index, unfolded(own), refusing(own), limits(own)) for index, own in bombs],
         stages=forms.STAGES,
-        matrix=safety.matrix(found, COLUMNS),
-        scanners=[(index, *scanned(own)) for index, own in found.get(forms.SCANNERS, [])],
+        matrix=safety.matrix(result, COLUMNS),
+        scanners=[(index, *scanned(own)) for index, own in result.get(forms.SCANNERS, [])],
     )
 
 

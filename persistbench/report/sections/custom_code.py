@@ -41,7 +41,7 @@ def render(table: Table) -> Markup | None:
         "Heat maps of the outcome by kind of code and backend, "
         "with the module present and absent where the artifact is loaded."
     )
-    others = {record["subject"] for _, found in places for record in found} - set(KINDS)
+    others = {record["subject"] for _, result in places for record in result} - set(KINDS)
     return fill(
         "custom_code.html",
         untried=table.untried(trial.CUSTOM_CODE),
@@ -54,7 +54,7 @@ def render(table: Table) -> Markup | None:
             subjects=(*KINDS, *sorted(others)),
             columns=("present", "absent"),
         ),
-        places=[(index, honest(found)) for index, found in places],
+        places=[(index, honest(result)) for index, result in places],
     )
 
 

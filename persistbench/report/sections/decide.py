@@ -25,15 +25,15 @@ def render(table: Table) -> Markup | None:
         return None
     claims = {id: asdict(backend.claims) for id, backend in backends.for_trials().items()}
     survivors = {
-        index: {backend: (row.same, row.tried) for backend, row in survival.counts(found).items()}
-        for index, found in table.tried(trial.SURVIVAL)
+        index: {backend: (row.same, row.tried) for backend, row in survival.counts(result).items()}
+        for index, result in table.tried(trial.SURVIVAL)
     }
     return fill(
         "decide.html",
         deployment=Deployment(),
         claims=claims,
         survivors=survivors,
-        ran={index: attack.runners(found) for index, found in table.tried(forms.CODE)},
+        ran={index: attack.runners(result) for index, result in table.tried(forms.CODE)},
         floor=FLOOR,
         reference=REFERENCE,
         chart=charts.interactive("totals", chart(), "Bar chart of the total cost by its parts."),

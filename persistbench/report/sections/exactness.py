@@ -55,16 +55,16 @@ def render(table: Table) -> Markup | None:
     if not places:
         return None
     alt_text = "Heat map of the worst check by pipeline and backend."
-    backends = sorted({record["backend"] for _, found in places for record in found})
+    backends = sorted({record["backend"] for _, result in places for record in result})
     return fill(
         "exactness.html",
         untried=table.untried(trial.EXACTNESS),
         checks=CHECKS,
-        places=[(index, *passed(found)) for index, found in places],
+        places=[(index, *passed(result)) for index, result in places],
         chart=heat.interactive("exactness", places, tell, LOOKS, alt_text),
         backends=backends,
         first=REFERENCE if REFERENCE in backends else backends[0],
-        records=[{"place": index, **_kept(r)} for index, found in places for r in found],
+        records=[{"place": index, **_kept(r)} for index, result in places for r in result],
         words={"metrics": trial.METRICS, "matrix": trial.MATRIX},
         script=asset("exactness.js"),
     )
@@ -73,8 +73,8 @@ def render(table: Table) -> Markup | None:
 def wrong(record: dict[str, Any]) -> dict[str, str]:
     """Return what is wrong by check, the worst first."""
     order = [*CHECKS, *sorted(record["checks"].keys() - CHECKS.keys())]
-    found = {check: record["checks"].get(check, "") for check in order}
-    return {c: text for c, text in found.items() if text and not text.startswith(NOT_ASKED)}
+    result = {check: record["checks"].get(check, "") for check in order}
+    return {c: text for c, text in result.items() if text and not text.startswith(NOT_ASKED)}
 
 
 def tell(record: dict[str, Any]) -> tuple[str, str]:

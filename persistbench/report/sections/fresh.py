@@ -36,7 +36,7 @@ def render(table: Table) -> Markup | None:
 
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each stage of every backend that has them all."""
-    found = []
+    result = []
     for index, place in enumerate(table.places):
         for pipeline, backends in table.cells(place).items():
             for backend, cells in sorted(backends.items()):
@@ -45,7 +45,7 @@ def points(table: Table) -> list[dict[str, Any]]:
                 for order, (stage, figure) in enumerate(zip(STAGES, stages, strict=True)):
                     if figure is None or None in [part and part.value for part in stages]:
                         continue
-                    found.append(
+                    result.append(
                         {
                             "place": index,
                             "pipeline": pipeline,
@@ -57,7 +57,7 @@ def points(table: Table) -> list[dict[str, Any]]:
                             "modules": modules.value if modules else None,
                         }
                     )
-    return found
+    return result
 
 
 def chart(rows: list[dict[str, Any]]) -> Any:

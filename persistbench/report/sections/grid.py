@@ -47,8 +47,8 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 def questions(rows: list[dict[str, Any]]) -> list[str]:
     """Return the questions that have figures, those that every reader asks first."""
     first = ("load", "dump", "size")
-    found = {row["question"] for row in rows if row["value"] is not None}
-    return [q for q in first if q in found] + sorted(found - set(first))
+    result = {row["question"] for row in rows if row["value"] is not None}
+    return [q for q in first if q in result] + sorted(result - set(first))
 
 
 def chart(rows: list[dict[str, Any]], data: Any) -> Any:

@@ -43,12 +43,12 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each step and way of opening, of every backend that maps."""
-    found = []
+    result = []
     for index, place in enumerate(table.places):
         for cells in table.cells(place).values():
             for backend, figures in cells.items():
                 for step, pair in _steps(figures).items():
-                    found += [
+                    result += [
                         {
                             **charts.dot(index, figure),
                             "line": f"{backend}: {step}",
@@ -56,7 +56,7 @@ def points(table: Table) -> list[dict[str, Any]]:
                         }
                         for way, figure in zip(("load", "map"), pair, strict=True)
                     ]
-    return found
+    return result
 
 
 def chart(table: Table, pipeline: str = "", width: int | str = "container") -> Any:
@@ -66,14 +66,14 @@ def chart(table: Table, pipeline: str = "", width: int | str = "container") -> A
 
 def _compared(table: Table, index: int) -> list[dict[str, Any]]:
     """Return, by pipeline and backend, both figures of each step and their ratio."""
-    found = []
+    result = []
     for pipeline, cells in table.cells(table.places[index]).items():
         for backend, figures in cells.items():
             steps = _steps(figures)
             if "open and first predict" in steps:
                 compared = {s: (*pair, ratio(pair[1], pair[0])) for s, pair in steps.items()}
-                found.append({"pipeline": pipeline, "backend": backend, "steps": compared})
-    return found
+                result.append({"pipeline": pipeline, "backend": backend, "steps": compared})
+    return result
 
 
 def _steps(figures: dict[str, Figure]) -> dict[str, tuple[Figure, Figure]]:

@@ -37,7 +37,7 @@ def render(table: Table) -> Markup | None:
 
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each peak of a pipeline with a payload that is large enough."""
-    found = []
+    result = []
     for index, place in enumerate(table.places):
         for backends in table.cells(place).values():
             payload = _payload(backends)
@@ -52,8 +52,8 @@ def points(table: Table) -> list[dict[str, Any]]:
                     row = charts.dot(index, figure)
                     row |= dict.fromkeys(("value", "low", "high"), max(multiple, LEAST))
                     row["text"] = f"{human(figure.value, figure.unit)}, {times(multiple)}"
-                    found.append(row | {"line": backend, "way": way})
-    return found
+                    result.append(row | {"line": backend, "way": way})
+    return result
 
 
 def _payload(backends: dict[str, dict[str, Figure]]) -> float:

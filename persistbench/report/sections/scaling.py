@@ -55,8 +55,8 @@ class Row:
 
 def render(table: Table) -> Markup | None:
     """Return the curves of the chosen view and the lines fitted to them."""
-    found = points(table)
-    if not found:
+    result = points(table)
+    if not result:
         return None
     alt_text = "Line chart: time for each unit of size against size, by backend, log scales."
     return fill(
@@ -64,7 +64,7 @@ def render(table: Table) -> Markup | None:
         views=VIEWS,
         units=UNITS,
         size=size,
-        chart=charts.interactive("scaling", chart(found), alt_text),
+        chart=charts.interactive("scaling", chart(result), alt_text),
         places=[
             (index, {view: rows(table.scaled(place), view) for view in VIEWS})
             for index, place in enumerate(table.places)
@@ -74,7 +74,7 @@ def render(table: Table) -> Markup | None:
 
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for every size, backend, view and place that has a figure."""
-    found = []
+    result = []
     for index, place in enumerate(table.places):
         cells = table.scaled(place)
         for view in VIEWS:
@@ -82,7 +82,7 @@ def points(table: Table) -> list[dict[str, Any]]:
                 unit, _ = UNITS[_kind(view)]
                 for extent, figure in measured:
                     if figure.value:
-                        found.append(
+                        result.append(
                             {
                                 "place": index,
                                 "scaling": view,
@@ -93,12 +93,12 @@ def points(table: Table) -> list[dict[str, Any]]:
                                 "text": with_interval(figure),
                             }
                         )
-    return found
+    return result
 
 
 def rows(cells: Cells, view: str) -> list[Row]:
     """Return what is known of each backend, those with the lowest slope first."""
-    found = []
+    result = []
     faults = _by_backend(cells, f"faults-{_kind(view)}") if view.startswith("load") else {}
     for backend, measured in _by_backend(cells, view).items():
         timed = [(extent, figure.value) for extent, figure in measured if figure.value]
@@ -108,7 +108,7 @@ def rows(cells: Cells, view: str) -> list[Row]:
         refused = [figure.reason for _, figure in measured if not figure.value and figure.reason]
         bent = lines.broken(sizes, times)
         counts = {extent: figure.value for extent, figure in faults.get(backend, [])}
-        found.append(
+        result.append(
             Row(
                 backend,
                 lines.fit(sizes, times),
@@ -118,7 +118,7 @@ def rows(cells: Cells, view: str) -> list[Row]:
                 _densities(counts, bent.after, sizes[-1], UNITS[_kind(view)][0]) if bent else None,
             )
         )
-    return sorted(found, key=lambda row: row.line.slope)
+    return sorted(result, key=lambda row: row.line.slope)
 
 
 def size(number: float, view: str) -> str:
@@ -172,16 +172,16 @@ def _kind(view: str) -> str:
 def _by_backend(cells: Cells, view: str) -> dict[str, list[tuple[float, Figure]]]:
     """Return sizes and figures of each backend, the smallest size first."""
     question, _, kind = view.partition("-")
-    found: dict[str, list[tuple[float, Figure]]] = {}
+    result: dict[str, list[tuple[float, Figure]]] = {}
     for pipeline, backends in cells.items():
         own, extent = size_of(pipeline)
         if own == kind:
             for backend, figures in backends.items():
                 if f"scale_{question}" in figures:
-                    found.setdefault(backend, []).append((extent, figures[f"scale_{question}"]))
+                    result.setdefault(backend, []).append((extent, figures[f"scale_{question}"]))
     return {
         backend: sorted(measured, key=lambda point: point[0])
-        for backend, measured in sorted(found.items())
+        for backend, measured in sorted(result.items())
     }
 
 

@@ -60,22 +60,22 @@ def render(table: Table) -> Markup | None:
     if not places:
         return None
     alt_text = "Heat map of the outcome by estimator and backend, where not all are the same."
-    missed = [(index, lost(found)) for index, found in places]
+    missed = [(index, lost(result)) for index, result in places]
     drawn = heat.interactive(
         "survival", missed, tell, heat.OUTCOMES, alt_text, wanted="estimator", step=18
     )
-    shown = {index: counts(found) for index, found in places}
+    shown = {index: counts(result) for index, result in places}
     return fill(
         "survival.html",
         untried=table.untried(trial.SURVIVAL),
         places=[
-            (index, shown[index], len({r["subject"] for r in found}), _random(found))
-            for index, found in places
+            (index, shown[index], len({r["subject"] for r in result}), _random(result))
+            for index, result in places
         ],
         outcomes={index: _words(own) for index, own in shown.items()},
         audited={index: any(row.untrusted for row in own.values()) for index, own in shown.items()},
         reference=REFERENCE,
-        chart=drawn if any(found for _, found in missed) else "",
+        chart=drawn if any(result for _, result in missed) else "",
     )
 
 

@@ -31,8 +31,8 @@ def render(table: Table) -> Markup | None:
     if not any(rows.values()):
         return None
     drawn = [
-        charts.interactive(view, chart(found, view), _alt(view, "the chosen pipeline"))
-        for view, found in rows.items()
+        charts.interactive(view, chart(result, view), _alt(view, "the chosen pipeline"))
+        for view, result in rows.items()
     ]
     return fill("tradeoffs.html", charts=drawn)
 
@@ -55,7 +55,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 
 def points(table: Table, view: str) -> list[dict[str, Any]]:
     """Return a row for every backend of every place and pipeline that has both figures."""
-    found = []
+    result = []
     for index, place in enumerate(table.places):
         for pipeline, cells in table.cells(place).items():
             pairs = [pair for figures in cells.values() if (pair := _pair(figures, view))]
@@ -69,8 +69,8 @@ def points(table: Table, view: str) -> list[dict[str, Any]]:
                 row["spoken"] += f", {row['note']}"
                 own.append(row)
             _name([row for row in own if row["front"]])
-            found += own
-    return found
+            result += own
+    return result
 
 
 def _name(front: list[dict[str, Any]]) -> None:

@@ -32,7 +32,7 @@ def render(table: Table) -> Markup | None:
 
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each number of processes, backend and way."""
-    found = []
+    result = []
     for index, place in enumerate(table.places):
         for backends in table.cells(place).values():
             for backend, cells in sorted(backends.items()):
@@ -41,13 +41,13 @@ def points(table: Table) -> list[dict[str, Any]]:
                         figure = cells.get(f"{name}_{count}_pss")
                         if figure is not None and figure.value is not None:
                             row = charts.dot(index, figure)
-                            found.append(row | {"line": f"{backend}: {way}", "count": count})
-    return found
+                            result.append(row | {"line": f"{backend}: {way}", "count": count})
+    return result
 
 
 def eight(table: Table, place: Place) -> list[tuple[str, str, str, dict[str, Figure]]]:
     """Return pipeline, backend, way and the three sums of the largest number of processes."""
-    found = []
+    result = []
     for pipeline, backends in table.cells(place).items():
         for backend, cells in sorted(backends.items()):
             for way, name in WAYS.items():
@@ -57,8 +57,8 @@ def eight(table: Table, place: Place) -> list[tuple[str, str, str, dict[str, Fig
                     if (figure := cells.get(f"{name}_{COUNTS[-1]}_{kind}")) and figure.value
                 }
                 if len(sums) == 3:
-                    found.append((pipeline, backend, way, sums))
-    return found
+                    result.append((pipeline, backend, way, sums))
+    return result
 
 
 def chart(rows: list[dict[str, Any]]) -> Any:

@@ -23,7 +23,7 @@ from persistbench.outcomes import WORST, Outcome, Verdict
 from persistbench.sandbox import child
 from persistbench.trials import _artifacts, campaign
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 
 BATCH = 50
 """Faults in one record."""
@@ -54,7 +54,7 @@ Plan = Callable[[str, int, int], list[Fault]]
 """Returns the faults for a seed, the bytes of the artifact, and a number of faults."""
 
 
-def tasks(kind: str, version: int, plan: Plan, count: int, wanted: Wanted) -> list[Task]:
+def tasks(kind: str, version: int, plan: Plan, count: int, selection: Selection) -> list[Task]:
     """Return a task for each cell; each of its trials is a batch of faults.
 
     Args:
@@ -62,7 +62,7 @@ def tasks(kind: str, version: int, plan: Plan, count: int, wanted: Wanted) -> li
         version: of the kind.
         plan: a function of a module, because it is sent to other processes.
         count: of faults in each cell.
-        wanted: cells and patience.
+        selection: cells and patience.
     """
     starts = range(0, count, BATCH)
     batches = [f"{start:05d}-{min(start + BATCH, count) - 1:05d}" for start in starts]
@@ -72,10 +72,10 @@ def tasks(kind: str, version: int, plan: Plan, count: int, wanted: Wanted) -> li
                 campaign.trial(kind, version, name, backend.id, batch, cell.pipeline.key)
                 for batch in batches
             ),
-            partial(make, cell, plan, count, wanted.patience),
+            partial(make, cell, plan, count, selection.patience),
         )
-        for name in wanted.pipelines
-        for backend in wanted.backends
+        for name in selection.pipelines
+        for backend in selection.backends
         for cell in [_artifacts.cell(name, backend.id)]
     ]
 
@@ -91,7 +91,7 @@ def make(
     size = cell.artifact.stat().st_size
     planned = plan(f"{trials[0].kind}/{cell.pipeline.name}/{cell.backend.id}", size, count)
     batches = [_batch(planned, trial) for trial in trials]
-    found = sandbox.answers(
+    result = sandbox.answers(
         try_all,
         cell,
         _artifacts.original(cell),
@@ -101,10 +101,10 @@ def make(
     )
     records: list[Record] = []
     try:
-        undamaged = next(found)
+        undamaged = next(result)
         if not undamaged.same:
             return [trial.record(undamaged, **_facts([], [], count)) for trial in trials]
-        for trial, batch, verdicts in zip(trials, batches, found, strict=False):
+        for trial, batch, verdicts in zip(trials, batches, result, strict=False):
             facts = _facts(batch, verdicts, count)
             records.append(trial.record(worst(verdicts), bytes=size, **facts))
     except sandbox.DeadError as death:
@@ -112,12 +112,12 @@ def make(
         left = trials[len(records) :]
         records += [trial.record(death.verdict, **_facts([], [], count)) for trial in left]
     finally:
-        found.close()
+        result.close()
     return records
 
 
 def _batch(planned: list[Fault], trial: Trial) -> list[Fault]:
-    first, last = map(int, str(trial.place).split("-"))
+    first, last = map(int, str(trial.condition).split("-"))
     return planned[first : last + 1]
 
 
@@ -262,7 +262,7 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     return min(verdicts, key=lambda verdict: WORST.index(verdict.outcome))
 
 
-def _facts(batch: Sequence[Fault], verdicts: Sequence[Verdict], wanted: int) -> dict[str, Any]:
+def _facts(batch: Sequence[Fault], verdicts: Sequence[Verdict], selection: int) -> dict[str, Any]:
     """Return what a record holds.
 
     Returns:
@@ -280,7 +280,7 @@ def _facts(batch: Sequence[Fault], verdicts: Sequence[Verdict], wanted: int) -> 
             if verdict.outcome not in NOTICED
         ],
         "tried": len(paired),
-        "wanted": wanted,
+        "wanted": selection,
     }
 
 

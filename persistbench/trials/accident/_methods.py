@@ -9,7 +9,7 @@ from typing import Any
 from persistbench.backends import Backend
 
 OWN, RENAMED = "own", "renamed"
-PLACES = (OWN, RENAMED)
+CONDITIONS = (OWN, RENAMED)
 
 
 def renamed(dump: Callable[[str], None], path: str) -> None:
@@ -28,13 +28,13 @@ def renamed(dump: Callable[[str], None], path: str) -> None:
         Path(draft).unlink(missing_ok=True)
 
 
-def save(backend: Backend, place: str, payload: Any, path: str) -> None:
+def save(backend: Backend, condition: str, payload: Any, path: str) -> None:
     """Save in one of the :data:`PLACES`.
 
     Raises:
         Exception: whatever the backend raises.
     """
-    if place == RENAMED:
+    if condition == RENAMED:
         renamed(partial(backend.dump, payload), path)
     else:
         backend.dump(payload, path)

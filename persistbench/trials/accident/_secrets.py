@@ -27,13 +27,13 @@ def numbers() -> Any:
 
 def needles() -> list[tuple[bytes, ...]]:
     """Return how the secret may look: each a tuple of bytes that lie there together."""
-    found: list[tuple[bytes, ...]] = [(text().encode(),)]
+    result: list[tuple[bytes, ...]] = [(text().encode(),)]
     for kind in ("<f8", "<f4"):
         parts = [number.tobytes() for number in numbers().astype(kind)]
-        found.append(tuple(parts))
-        found.append(tuple(part.decode("latin1").encode() for part in parts))  # pickle 1 and 2
-        found.append(tuple(map(_in_pickle_0, parts)))
-    return found
+        result.append(tuple(parts))
+        result.append(tuple(part.decode("latin1").encode() for part in parts))  # pickle 1 and 2
+        result.append(tuple(map(_in_pickle_0, parts)))
+    return result
 
 
 def _in_pickle_0(part: bytes) -> bytes:

@@ -8,16 +8,16 @@ import random
 from persistbench.trials.accident import _faults
 from persistbench.trials.accident._faults import Fault
 from persistbench.trials.campaign import Task
-from persistbench.trials.kinds import ACCIDENT, Wanted
+from persistbench.trials.kinds import ACCIDENT, Selection
 
 KIND = "bit-flip"
 GROUP = ACCIDENT
 VERSION = 1
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each cell."""
-    return _faults.tasks(KIND, VERSION, plan, wanted.faults, wanted)
+    return _faults.tasks(KIND, VERSION, plan, selection.faults, selection)
 
 
 def plan(seed: str, size: int, count: int) -> list[Fault]:

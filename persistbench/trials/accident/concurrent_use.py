@@ -35,7 +35,7 @@ from persistbench.sandbox import child
 from persistbench.trials import _artifacts, campaign
 from persistbench.trials.accident import _methods
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 
 KIND = "concurrent-use"
 GROUP: Literal["attack", "accident"] = "accident"
@@ -60,9 +60,9 @@ _PATIENCE_SECONDS = 5.0
 """So long a reader may take to end, once it is told to."""
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each backend, with the first of the pipelines: ``small``."""
-    pipeline = wanted.pipelines[0]
+    pipeline = selection.pipelines[0]
     return [
         Task(
             tuple(
@@ -71,19 +71,19 @@ def tasks(wanted: Wanted) -> list[Task]:
                     VERSION,
                     pipeline,
                     backend.id,
-                    place,
+                    condition,
                     made_of=_artifacts.cell(pipeline, backend.id).pipeline.key,
                 )
-                for place in _methods.PLACES
+                for condition in _methods.CONDITIONS
             ),
             make,
         )
-        for backend in wanted.backends
+        for backend in selection.backends
     ]
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """What one reader has met, or all of them.
 
     Attributes:
@@ -109,7 +109,7 @@ def make(trials: Sequence[Trial]) -> list[Record]:
     return [_record(trial, _tried(trial)) for trial in trials]
 
 
-def _record(trial: Trial, found: Found) -> Record:
+def _record(trial: Trial, found: Result) -> Record:
     return trial.record(
         found.verdict,
         loads=found.loads,
@@ -119,26 +119,26 @@ def _record(trial: Trial, found: Found) -> Record:
     )
 
 
-def _tried(trial: Trial) -> Found:
+def _tried(trial: Trial) -> Result:
     backend = backends.for_trials()[trial.backend]
     if backend.missing:
-        return Found(Verdict(Outcome.NOT_INSTALLED, backend.unavailable))
+        return Result(Verdict(Outcome.NOT_INSTALLED, backend.unavailable))
     if sys.platform != "linux":
-        return Found(Verdict(Outcome.UNSUPPORTED, "needs Linux's fork()"))
+        return Result(Verdict(Outcome.UNSUPPORTED, "needs Linux's fork()"))
     cell = _artifacts.cell(trial.subject, trial.backend)
     with sandbox.folder() as folder:
         try:
-            (found,) = sandbox.answers(_share, cell, trial.place, folder, limits=LIMITS)
+            (result,) = sandbox.answers(_share, cell, trial.condition, folder, limits=LIMITS)
         except sandbox.DeadError as death:
-            return Found(death.verdict)
-    assert isinstance(found, Found)  # noqa: S101 (see _share)
-    return found
+            return Result(death.verdict)
+    assert isinstance(result, Result)  # noqa: S101 (see _share)
+    return result
 
 
 # What follows runs in a child, and in those that it forks.
 
 
-def _share(cell: Cell, place: str, folder: Path) -> Iterator[Found]:
+def _share(cell: Cell, condition: str, folder: Path) -> Iterator[Result]:
     """Save, while others load; yield what they have met."""
     child.required()
     child.hush()
@@ -151,7 +151,7 @@ def _share(cell: Cell, place: str, folder: Path) -> Iterator[Found]:
     swaps = 0
     try:
         versions = _versions(cell, folder)
-        swaps = _swap(cell.backend, place, versions, str(folder / "model"), ready)
+        swaps = _swap(cell.backend, condition, versions, str(folder / "model"), ready)
         verdict = Verdict(Outcome.SAME)
     except BuildError as error:
         verdict = Verdict(Outcome.ERROR_AT_BUILD, str(error))
@@ -188,13 +188,13 @@ def _versions(cell: Cell, folder: Path) -> list[Any]:
     return [cell.backend.payload(one, rows) for one in (first, second)]
 
 
-def _swap(backend: Backend, place: str, versions: list[Any], path: str, ready: Any) -> int:
+def _swap(backend: Backend, condition: str, versions: list[Any], path: str, ready: Any) -> int:
     """Save the versions in turn; return how often."""
-    _methods.save(backend, place, versions[0], path)
+    _methods.save(backend, condition, versions[0], path)
     ready.set()
     start = time.monotonic()
     for done in range(1, SWAPS + 1):
-        _methods.save(backend, place, versions[done % 2], path)
+        _methods.save(backend, condition, versions[done % 2], path)
         now = time.monotonic() - start
         if now >= SECONDS:
             return done
@@ -223,26 +223,26 @@ def _read(backend: Backend, folder: Path, ready: Any, stop: Any, told: Any) -> N
             wrong += 1
         reasons.setdefault(verdict.outcome, verdict.reason)
         time.sleep(_RETRY_SECONDS)
-    told.put(Found(loads=loads, wrong=wrong, errors=dict(errors), reasons=reasons))
+    told.put(Result(loads=loads, wrong=wrong, errors=dict(errors), reasons=reasons))
 
 
-def _ended(readers: list[Any], told: Any) -> Iterator[Found]:
+def _ended(readers: list[Any], told: Any) -> Iterator[Result]:
     """Yield what readers tell, and how those have died that tell nothing."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     for one in readers:
         one.join(max(0.0, deadline - time.monotonic()))
         if one.exitcode is None:
             one.kill()
-            yield Found(errors={"timeout": 1}, reasons={Outcome.TIMEOUT: "a load hangs"})
+            yield Result(errors={"timeout": 1}, reasons={Outcome.TIMEOUT: "a load hangs"})
         elif one.exitcode:
             name = signal.Signals(-one.exitcode).name if one.exitcode < 0 else "exit"
             reason = f"a process that loads has ended by {name}"
-            yield Found(errors={name: 1}, reasons={Outcome.CRASH: reason})
+            yield Result(errors={name: 1}, reasons={Outcome.CRASH: reason})
     while not told.empty():
         yield told.get()
 
 
-def _together(verdict: Verdict, swaps: int, readers: list[Found]) -> Found:
+def _together(verdict: Verdict, swaps: int, readers: list[Result]) -> Result:
     """Add up what readers have met; the verdict is the worst of it, unless saves failed."""
     reasons: dict[str, str] = {}
     for one in reversed(readers):
@@ -250,7 +250,7 @@ def _together(verdict: Verdict, swaps: int, readers: list[Found]) -> Found:
     if verdict.same:
         worst = next((outcome for outcome in WORST if outcome in reasons), Outcome.SAME)
         verdict = Verdict(worst, reasons.get(worst, ""))
-    return Found(
+    return Result(
         verdict,
         sum(one.loads for one in readers),
         sum(one.wrong for one in readers),

@@ -37,7 +37,7 @@ from persistbench.sandbox import child
 from persistbench.trials import campaign
 from persistbench.trials.accident import _members, _methods
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 
 KIND = "failed-save"
 GROUP: Literal["attack", "accident"] = "accident"
@@ -60,18 +60,18 @@ TRIES_SECONDS = 15.0
 FEATURES, BLOCK, TIMES = 2000, 64, 20  # 20 blocks of 1 MB
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each backend: its earlier artifact is made once."""
     return [
         Task(
             tuple(
-                campaign.trial(KIND, VERSION, subject, backend.id, place)
+                campaign.trial(KIND, VERSION, subject, backend.id, condition)
                 for subject in SUBJECTS
-                for place in _methods.PLACES
+                for condition in _methods.CONDITIONS
             ),
             make,
         )
-        for backend in wanted.backends
+        for backend in selection.backends
     ]
 
 
@@ -121,13 +121,13 @@ def _tried(trial: Trial, backend: Backend, folder: Path) -> Record:
     if trial.subject not in AWKWARD and sys.platform != "linux":
         verdict = Verdict(Outcome.UNSUPPORTED, "needs Linux's limits and fork()")
         return trial.record(verdict, left=None, litter=None)
-    place = folder / "place"
-    path = place / "model"
-    place.mkdir()
+    condition = folder / "place"
+    path = condition / "model"
+    condition.mkdir()
     shutil.copyfile(folder / "earlier", path)
     if trial.subject in AWKWARD:
         backend = backend.trusting(_members.MEMBERS[trial.subject].trusted)
-    limits, function, copies = LIMITS, _save, [place]
+    limits, function, copies = LIMITS, _save, [condition]
     if trial.subject in (FULL, KILLED):
         half = path.stat().st_size // 2
         limits = sandbox.Limits(LIMITS.seconds, LIMITS.memory, file_size=half)
@@ -135,17 +135,17 @@ def _tried(trial: Trial, backend: Backend, folder: Path) -> Record:
         function, copies = _save_together, [folder / f"copy-{turn}" for turn in range(TRIES)]
     try:
         verdict = sandbox.run(
-            function, backend, trial.subject, trial.place, path, copies, limits=limits
+            function, backend, trial.subject, trial.condition, path, copies, limits=limits
         )
-        litter = sum(one != path for one in place.iterdir())
-        found = [
+        litter = sum(one != path for one in condition.iterdir())
+        result = [
             _left(backend, one / path.name, folder / "answers") for one in copies if one.exists()
         ]
     finally:
-        for one in {place, *copies}:
+        for one in {condition, *copies}:
             shutil.rmtree(one, ignore_errors=True)
-    left, reason = min(found, key=lambda one: _WORST.index(one[0]), default=(None, ""))
-    tries = {"tries": dict(Counter(one for one, _ in found))} if trial.subject == TWO else {}
+    left, reason = min(result, key=lambda one: _WORST.index(one[0]), default=(None, ""))
+    tries = {"tries": dict(Counter(one for one, _ in result))} if trial.subject == TWO else {}
     return trial.record(verdict, left=left, left_reason=reason, litter=litter, **tries)
 
 
@@ -175,7 +175,9 @@ def _save_earlier(backend: Backend, folder: Path) -> Verdict:
     return attempt.dump(backend, originals[0], rows(), str(folder / "earlier"))
 
 
-def _save(backend: Backend, subject: str, place: str, path: Path, copies: list[Path]) -> Verdict:
+def _save(
+    backend: Backend, subject: str, condition: str, path: Path, copies: list[Path]
+) -> Verdict:
     """Save a new pipeline over the earlier one."""
     child.required()
     child.hush()
@@ -184,13 +186,13 @@ def _save(backend: Backend, subject: str, place: str, path: Path, copies: list[P
         last = _members.holder(_members.MEMBERS[subject].make(Path.cwd()))
     if subject == KILLED:
         kill_at_limit()
-    return _saved(backend, place, pipeline(1, last), path)
+    return _saved(backend, condition, pipeline(1, last), path)
 
 
-def _saved(backend: Backend, place: str, estimator: Any, path: Path) -> Verdict:
+def _saved(backend: Backend, condition: str, estimator: Any, path: Path) -> Verdict:
     return attempt.call(
         Outcome.ERROR_AT_DUMP,
-        lambda: _methods.save(backend, place, backend.payload(estimator, rows()), str(path)),
+        lambda: _methods.save(backend, condition, backend.payload(estimator, rows()), str(path)),
     )
 
 
@@ -204,7 +206,7 @@ _KILL = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda _: os.kill(os.getpid(), sign
 
 
 def _save_together(
-    backend: Backend, subject: str, place: str, path: Path, copies: list[Path]
+    backend: Backend, subject: str, condition: str, path: Path, copies: list[Path]
 ) -> Verdict:
     """Let two processes save to the path at the same time, several times; copy what they leave."""
     child.required()
@@ -219,7 +221,7 @@ def _save_together(
         path.write_bytes(earlier)
         start, told = fork.Barrier(2), fork.SimpleQueue()
         two = [
-            fork.Process(target=_saver, args=(backend, place, path, number, start, told))
+            fork.Process(target=_saver, args=(backend, condition, path, number, start, told))
             for number in (1, 2)
         ]
         for one in two:
@@ -237,12 +239,14 @@ def _save_together(
     return worst
 
 
-def _saver(backend: Backend, place: str, path: Path, number: int, start: Any, told: Any) -> None:
+def _saver(
+    backend: Backend, condition: str, path: Path, number: int, start: Any, told: Any
+) -> None:
     """Save one of the two new pipelines when both are ready."""
     estimator = pipeline(number)
     backend.import_failure()
     start.wait(LIMITS.seconds)
-    told.put(_saved(backend, place, estimator, path))
+    told.put(_saved(backend, condition, estimator, path))
 
 
 def _judge(backend: Backend, path: Path, answers: Path) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from persistbench.sandbox import child
 from persistbench.trials import campaign
 from persistbench.trials.accident import _members
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 
 KIND = "false-success"
 GROUP: Literal["attack", "accident"] = "accident"
@@ -28,7 +28,7 @@ VERSION = 1
 LIMITS = sandbox.Limits(seconds=60, memory=2 * 10**9, file_size=10**9)
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each backend."""
     return [
         Task(
@@ -37,7 +37,7 @@ def tasks(wanted: Wanted) -> list[Task]:
             ),
             make,
         )
-        for backend in wanted.backends
+        for backend in selection.backends
     ]
 
 
@@ -102,9 +102,9 @@ def _load(backend: Backend, subject: str, folder: Path) -> Iterator[tuple[Verdic
         return
     try:
         alive = _members.MEMBERS[subject].alive(_members.held(loaded))
-        found = Verdict(Outcome.SAME if alive else Outcome.VALUES_DIFFER)
+        result = Verdict(Outcome.SAME if alive else Outcome.VALUES_DIFFER)
         dead = "" if alive else f"the {subject} does not do what it did"
     except Exception as error:
-        found = child.of_exception(Outcome.ERROR_AT_USE, error)
+        result = child.of_exception(Outcome.ERROR_AT_USE, error)
         dead = f"the {subject}: {explain(error)}"
-    yield Verdict(found.outcome, found.reason or dead), dead
+    yield Verdict(result.outcome, result.reason or dead), dead

@@ -20,7 +20,7 @@ from persistbench.trials import campaign
 from persistbench.trials.accident import _members, _secrets
 from persistbench.trials.accident._unwrap import unwrap
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import Wanted
+from persistbench.trials.kinds import Selection
 
 KIND = "leaks"
 GROUP: Literal["attack", "accident"] = "accident"
@@ -31,14 +31,14 @@ ARTIFACT, LOADED, NO = "artifact", "loaded", "no"
 LIMITS = sandbox.Limits(seconds=60, memory=2 * 10**9, file_size=10**9)
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each backend."""
     return [
         Task(
             tuple(campaign.trial(KIND, VERSION, subject, one.id) for subject in _secrets.PLANTS),
             make,
         )
-        for one in wanted.backends
+        for one in selection.backends
     ]
 
 
@@ -53,14 +53,14 @@ def make(trials: Sequence[Trial]) -> list[Record]:
 
 
 def _tried(trial: Trial, backend: Backend) -> Record:
-    found = None
+    result = None
     with sandbox.folder() as folder:
         path = folder / "model"
         ((verdict, _),) = _told(_save, backend, trial.subject, path)
         if verdict.same:
             *before, (verdict, last) = _told(_search, backend, path)
-            found = next((where for _, where in before if where), last or NO)
-    return trial.record(verdict, found=found)
+            result = next((where for _, where in before if where), last or NO)
+    return trial.record(verdict, found=result)
 
 
 def _told(function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[Verdict, str]]:

@@ -40,7 +40,7 @@ MODES = ("r", "r+", "c")
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """What is to be known of one trial with one pipeline.
 
     Attributes:
@@ -54,23 +54,23 @@ class Found:
     file_changed: bool | None = None
 
 
-def tasks(wanted: kinds.Wanted) -> list[Task]:
+def tasks(selection: kinds.Selection) -> list[Task]:
     """Return a task for each backend: those that map, and those that are asked all the same."""
-    made_of = " ".join(catalogue.get(name).key for name in wanted.pipelines)
+    made_of = " ".join(catalogue.get(name).key for name in selection.pipelines)
 
     def task(backend_id: str, asked: Sequence[tuple[str, str]]) -> Task:
         trials = [
             campaign.trial(KIND, VERSION, subject, backend_id, mode, made_of)
             for subject, mode in asked
         ]
-        return Task(tuple(trials), _Make(wanted.pipelines))
+        return Task(tuple(trials), _Make(selection.pipelines))
 
     changed = [(subject, mode) for subject in CHANGES for mode in MODES]
     return [
         task(backend.id, [*changed, (FILE, "r")])
         if backend.claims.memory_maps
         else task(backend.id, [(COMPRESSED, "r"), (FILE, "r")])
-        for backend in wanted.backends
+        for backend in selection.backends
     ]
 
 
@@ -82,7 +82,7 @@ class _Make:
 
     def __call__(self, trials: Sequence[Trial]) -> list[Record]:
         sandbox.preload("persistbench.sandbox.warm_libraries")
-        found: dict[Trial, dict[str, Found]] = {trial: {} for trial in trials}
+        result: dict[Trial, dict[str, Result]] = {trial: {} for trial in trials}
         for name in self.pipelines:
             one = _artifacts.cell(name, trials[0].backend)
             right = _artifacts.right(one)
@@ -92,12 +92,12 @@ class _Make:
                 if right.same and one.backend.claims.memory_maps:
                     right = _answer(_save_two, one, folder).verdict
                 for trial in trials:
-                    work = (one, folder, trial.subject, trial.place)
-                    found[trial][name] = _answer(_try, *work) if right.same else Found(right)
-        return [_record(trial, found[trial]) for trial in trials]
+                    work = (one, folder, trial.subject, trial.condition)
+                    result[trial][name] = _answer(_try, *work) if right.same else Result(right)
+        return [_record(trial, result[trial]) for trial in trials]
 
 
-def _record(trial: Trial, found: dict[str, Found]) -> Record:
+def _record(trial: Trial, found: dict[str, Result]) -> Record:
     name, worst = min(found.items(), key=lambda item: WORST.index(item[1].verdict.outcome))
     reason = worst.verdict.reason
     named = len(found) > 1 and reason and len({one.verdict.reason for one in found.values()}) > 1
@@ -117,18 +117,18 @@ def _any(facts: Iterator[bool | None]) -> bool | None:
     return any(known) if known else None
 
 
-def _answer(function: Callable[..., Iterator[Found]], *work: Any) -> Found:
+def _answer(function: Callable[..., Iterator[Result]], *work: Any) -> Result:
     """Return the last that a child says, with how it died if it did."""
-    found = Found(Verdict(Outcome.CRASH, "no answer"))
+    result = Result(Verdict(Outcome.CRASH, "no answer"))
     try:
-        for found in sandbox.answers(function, *work, limits=LIMITS):  # noqa: B007
+        for result in sandbox.answers(function, *work, limits=LIMITS):  # noqa: B007
             pass
     except sandbox.DeadError as death:
-        return Found(death.verdict, found.mapped, found.file_changed)
-    return found
+        return Result(death.verdict, result.mapped, result.file_changed)
+    return result
 
 
-def _save_two(one: Cell, folder: Path) -> Iterator[Found]:
+def _save_two(one: Cell, folder: Path) -> Iterator[Result]:
     """Save a pipeline, and another version of it that answers otherwise; in a child process.
 
     Both are made in one way: each number of the other lies where it lies in the first.
@@ -141,11 +141,11 @@ def _save_two(one: Cell, folder: Path) -> Iterator[Found]:
         version = _rebuilt(estimator, change)
         verdict = attempt.dump(one.backend, version, said.X, str(folder / name))
         if not verdict.same:
-            yield Found(verdict)
+            yield Result(verdict)
             return
     if _artifacts.opened(one.backend, folder / _OTHER, said).same:
         verdict = Verdict(Outcome.UNSUPPORTED, "no other version of it can be made")
-    yield Found(verdict)
+    yield Result(verdict)
 
 
 def _rebuilt(estimator: Any, change: Callable[[pickle.PickleBuffer], bytearray]) -> Any:
@@ -160,7 +160,7 @@ def _negated(buffer: pickle.PickleBuffer) -> bytearray:
     return bytearray(-np.frombuffer(raw, dtype=kind) if kind in ("f", "d") else raw)
 
 
-def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Found]:
+def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Result]:
     """Map a copy of the artifact, predict, change the file, predict again; in a child process."""
     child.required()
     child.hush()
@@ -172,29 +172,29 @@ def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Found]:
         return
     loaded, verdict = attempt.load(one.backend, str(path), mode)
     if not verdict.same:
-        yield Found(verdict)
+        yield Result(verdict)
         return
     mapped, before = _is_mapped(path), _digest(path)
     verdict = attempt.use(one.backend, loaded, said)
     if subject == WRITTEN:
-        yield Found(verdict, mapped, _digest(path) != before)
+        yield Result(verdict, mapped, _digest(path) != before)
         return
-    yield Found(verdict, mapped)  # if it does not survive the change, this stands
+    yield Result(verdict, mapped)  # if it does not survive the change, this stands
     if verdict.same:
         CHANGES[subject](path, folder / _OTHER)
-        yield Found(attempt.use(one.backend, loaded, said), mapped)
+        yield Result(attempt.use(one.backend, loaded, said), mapped)
 
 
-def _asked_library(one: Cell, path: Path, said: Reference, opened: bool, mode: str) -> Found:
+def _asked_library(one: Cell, path: Path, said: Reference, opened: bool, mode: str) -> Result:
     """Ask the library itself to map what cannot be mapped, and note what it warns of."""
     with warnings.catch_warnings(record=True) as warned, path.open("rb") as file:
         warnings.simplefilter("always")
         try:
             loaded = one.backend.map_unchecked(file if opened else str(path), mode)
         except UnsupportedError as error:
-            return Found(Verdict(Outcome.UNSUPPORTED, str(error)))
+            return Result(Verdict(Outcome.UNSUPPORTED, str(error)))
         except Exception as error:
-            return Found(child.of_exception(Outcome.ERROR_AT_LOAD, error))
+            return Result(child.of_exception(Outcome.ERROR_AT_LOAD, error))
     mapped, verdict = _is_mapped(path), attempt.use(one.backend, loaded, said)
     told = [f"{about.category.__name__}: {about.message}" for about in warned]
     if verdict.same and not mapped:
@@ -204,7 +204,7 @@ def _asked_library(one: Cell, path: Path, said: Reference, opened: bool, mode: s
             else "without a warning"
         )
         verdict = Verdict(Outcome.SAME, f"loaded into memory {how}")
-    return Found(verdict, mapped)
+    return Result(verdict, mapped)
 
 
 def _is_mapped(path: Path) -> bool | None:

@@ -29,18 +29,18 @@ VERSION = 1
 
 LIMITS = survival.LIMITS
 
-PLACES = (*METHODS, "partial_fit")
+CONDITIONS = (*METHODS, "partial_fit")
 """The methods that are called."""
 
 
-def tasks(wanted: kinds.Wanted) -> list[Task]:
+def tasks(selection: kinds.Selection) -> list[Task]:
     """Return a task for each estimator: it is fitted once for all backends that map."""
-    mapping = [backend for backend in wanted.backends if backend.claims.memory_maps]
+    mapping = [backend for backend in selection.backends if backend.claims.memory_maps]
     asked = {
         name: [
             campaign.trial(KIND, VERSION, name, backend.id, method)
             for backend in mapping
-            for method in PLACES
+            for method in CONDITIONS
             if hasattr(kind, method)
         ]
         for name, (kind, _) in survival.instances().items()
@@ -54,32 +54,32 @@ def make(trials: Sequence[Trial]) -> list[Record]:
     ids = dict.fromkeys(trial.backend for trial in trials)
     with sandbox.folder() as folder:
         saved = _saved(trials[0].subject, tuple(ids), folder)
-        found: dict[Trial, Verdict] = {}
+        result: dict[Trial, Verdict] = {}
         left = [trial for trial in trials if saved[trial.backend].same]
         while left:
-            asked = tuple((trial.backend, str(trial.place)) for trial in left)
+            asked = tuple((trial.backend, str(trial.condition)) for trial in left)
             try:
                 for verdict in sandbox.answers(_call, asked, folder, limits=LIMITS):
-                    found[left.pop(0)] = verdict
+                    result[left.pop(0)] = verdict
             except sandbox.DeadError as death:  # the others go on in another child
-                found[left.pop(0)] = death.verdict
-    return [trial.record(found.get(trial, saved[trial.backend])) for trial in trials]
+                result[left.pop(0)] = death.verdict
+    return [trial.record(result.get(trial, saved[trial.backend])) for trial in trials]
 
 
 def _saved(name: str, backend_ids: tuple[str, ...], folder: Path) -> dict[str, Verdict]:
     """Let a child fit the estimator and save it; return the verdict of each backend."""
     known = backends.for_trials()
-    found = {
+    result = {
         one: Verdict(Outcome.NOT_INSTALLED, known[one].unavailable)
         for one in backend_ids
         if known[one].missing
     }
-    left = tuple(one for one in backend_ids if one not in found)
+    left = tuple(one for one in backend_ids if one not in result)
     try:
         verdicts = list(sandbox.answers(_save, name, left, folder, limits=LIMITS))
     except sandbox.DeadError as death:
         verdicts = [death.verdict] * len(left)
-    return found | dict(zip(left, verdicts, strict=True))
+    return result | dict(zip(left, verdicts, strict=True))
 
 
 def _save(name: str, backend_ids: tuple[str, ...], folder: Path) -> Iterator[Verdict]:

@@ -5,7 +5,7 @@ import random
 from persistbench.trials.accident import _faults
 from persistbench.trials.accident._faults import Fault
 from persistbench.trials.campaign import Task
-from persistbench.trials.kinds import ACCIDENT, Wanted
+from persistbench.trials.kinds import ACCIDENT, Selection
 
 KIND = "truncation"
 GROUP = ACCIDENT
@@ -15,9 +15,9 @@ OFFSETS = 200
 """Lengths that are tried in each cell: none at all, all but one byte, and others at random."""
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each cell."""
-    return _faults.tasks(KIND, VERSION, plan, OFFSETS, wanted)
+    return _faults.tasks(KIND, VERSION, plan, OFFSETS, selection)
 
 
 def plan(seed: str, size: int, count: int) -> list[Fault]:

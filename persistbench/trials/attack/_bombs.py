@@ -71,10 +71,10 @@ def honest() -> Any:
 def zeros(backend: Backend, path: str) -> None:
     """Save training data of 1 GB of zeros."""
     _dump_neighbours(backend, PROBE, path)
-    found = Path(path).stat().st_size
-    if found > PROBE // 2:
+    result = Path(path).stat().st_size
+    if result > PROBE // 2:
         raise UnsupportedError(
-            f"it saves {size(PROBE)} of zeros in {size(found)}: what unfolds to "
+            f"it saves {size(PROBE)} of zeros in {size(result)}: what unfolds to "
             f"{size(UNFOLDED)} is no small file"
         )
     _dump_neighbours(backend, UNFOLDED, path)

@@ -44,7 +44,7 @@ _STEPS = {
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """What is known so far of one opening of a bomb.
 
     Attributes:
@@ -60,11 +60,11 @@ class Found:
     outside: dict[str, bool] | None = None
 
 
-def tasks(wanted: kinds.Wanted) -> list[Task]:
+def tasks(selection: kinds.Selection) -> list[Task]:
     """Return a task for each backend and shape: one bomb at a time."""
     return [
         Task((campaign.trial(KIND, VERSION, shape, backend.id),), make)
-        for backend in wanted.backends
+        for backend in selection.backends
         for shape in _bombs.SHAPES
     ]
 
@@ -79,26 +79,26 @@ def _record(trial: Trial) -> Record:
     backend = backends.for_trials()[trial.backend]
     record = partial(trial.record, limit=backend.size_limit)
     if refusal := _refusal(backend):
-        return record(refusal, **_facts(None, Found(refusal), None))
+        return record(refusal, **_facts(None, Result(refusal), None))
     with sandbox.folder() as folder:
         path = folder / "in" / "artifact"
         path.parent.mkdir()
         work = (trial.backend, trial.subject, str(path))
         crafted = sandbox.run(_craft, *work, limits=CRAFTING)
         if not crafted.same:
-            return record(crafted, **_facts(None, Found(crafted), None))
-        found, limited = (_nameless(_opened(*work, tight), folder) for tight in (None, TIGHT))
-        return record(found.verdict, **_facts(path.stat().st_size, found, limited))
+            return record(crafted, **_facts(None, Result(crafted), None))
+        result, limited = (_nameless(_opened(*work, tight), folder) for tight in (None, TIGHT))
+        return record(result.verdict, **_facts(path.stat().st_size, result, limited))
 
 
-def _nameless(found: Found, folder: Path) -> Found:
+def _nameless(found: Result, folder: Path) -> Result:
     """Return what was found without the name of a folder that is no more."""
     reason = found.verdict.reason.replace(str(folder), "FOLDER")
     looked = found.looked and found.looked.replace(str(folder), "FOLDER")
     return replace(found, verdict=replace(found.verdict, reason=reason), looked=looked)
 
 
-def _facts(size: int | None, found: Found, limited: Found | None) -> dict[str, Any]:
+def _facts(size: int | None, found: Result, limited: Result | None) -> dict[str, Any]:
     verdict = limited.verdict if limited else None
     return {
         "bytes": size,
@@ -118,9 +118,9 @@ def _refusal(backend: Backend) -> Verdict | None:
     except UnsupportedError as error:
         return Verdict(Outcome.UNSUPPORTED, str(error))
     free = psutil.virtual_memory().available
-    wanted = 2 * (CRAFTING.memory or 0)  # other bombs may be open at the same time
-    if free < wanted:
-        reason = f"{child.size(free)} of memory are free: {child.size(wanted)} are wanted"
+    selection = 2 * (CRAFTING.memory or 0)  # other bombs may be open at the same time
+    if free < selection:
+        reason = f"{child.size(free)} of memory are free: {child.size(wanted)} are selection"
         return Verdict(Outcome.UNSUPPORTED, reason)
     return None
 
@@ -146,18 +146,18 @@ def _honest(path: str) -> str:
     return f"{path}-honest"
 
 
-def _opened(backend_id: str, shape: str, path: str, tight: int | None) -> Found:
+def _opened(backend_id: str, shape: str, path: str, tight: int | None) -> Result:
     """Let a child open a bomb; return how far it came."""
-    found = Found(Verdict(Outcome.CRASH, "no answer"))
+    result = Result(Verdict(Outcome.CRASH, "no answer"))
     try:
-        for found in sandbox.answers(_open, backend_id, shape, path, tight, limits=LIMITS):  # noqa: B007
+        for result in sandbox.answers(_open, backend_id, shape, path, tight, limits=LIMITS):  # noqa: B007
             pass
     except sandbox.DeadError as death:
-        return replace(found, verdict=death.verdict)
-    return found
+        return replace(result, verdict=death.verdict)
+    return result
 
 
-def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator[Found]:
+def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator[Result]:
     """Yield what is found at each step: look, load, use; in a child process."""
     child.required()
     child.hush()
@@ -180,7 +180,7 @@ def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator
         answer = _use(loaded)
 
     calls = {"audit": look and partial(look, path), "load": load, "use": use}
-    found = Found(Verdict(Outcome.SAME))
+    result = Result(Verdict(Outcome.SAME))
     for step, outcome in _STEPS.items():
         call = calls[step]
         if call is None:
@@ -191,14 +191,14 @@ def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator
             call()
         except Exception as error:
             verdict = child.of_exception(outcome, error)
-        found = replace(found, verdict=verdict, peak=found.peak | {step: memory.risen(before)})
+        result = replace(result, verdict=verdict, peak=result.peak | {step: memory.risen(before)})
         if step == "audit":  # one that refuses keeps nobody from loading
-            found = replace(found, verdict=Verdict(Outcome.SAME), looked=verdict.reason)
-        yield found
-        if not found.verdict.same:
+            result = replace(result, verdict=Verdict(Outcome.SAME), looked=verdict.reason)
+        yield result
+        if not result.verdict.same:
             break
     if how.outside is not None:
-        yield replace(found, outside=how.outside(path, answer))
+        yield replace(result, outside=how.outside(path, answer))
 
 
 def _use(loaded: Any) -> Any:

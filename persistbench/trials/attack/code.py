@@ -25,27 +25,29 @@ from persistbench.trials import campaign
 from persistbench.trials.attack import _crafting, payloads
 from persistbench.trials.attack.payloads import MARKER, Shape, has_list
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import ATTACK, Wanted
+from persistbench.trials.kinds import ATTACK, Selection
 
 KIND, GROUP, VERSION = "code", ATTACK, 2
 
 DOCUMENTED, NO_TRUST, REVIEWED, BLIND = "documented", "no trust", "reviewed", "blind"
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each shape and each backend that it fits: it is crafted once."""
-    reviewed = {name for one in wanted.pipelines for name in catalogue.get(one).trusted}
+    reviewed = {name for one in selection.pipelines for name in catalogue.get(one).trusted}
     names = tuple(sorted(reviewed))
     return [
         Task(
             tuple(
-                campaign.trial(KIND, VERSION, shape.name, backend.id, place, f"{shape.key} {names}")
-                for place in places(backend)
+                campaign.trial(
+                    KIND, VERSION, shape.name, backend.id, condition, f"{shape.key} {names}"
+                )
+                for condition in places(backend)
             ),
             partial(make, names),
         )
         for shape in payloads.discover().values()
-        for backend in wanted.backends
+        for backend in selection.backends
         if shape.fits(backend)
     ]
 
@@ -74,8 +76,8 @@ def make(reviewed: tuple[str, ...], trials: Sequence[Trial]) -> list[Record]:
         path, verdict = _crafting.crafted(shape, backend, folder)
         if not verdict.same:
             return [one.record(verdict, marker=None, refused=False) for one in trials]
-        found = [
-            (one, opened(shape, _admitting(backend, shape, one.place, reviewed), path))
+        result = [
+            (one, opened(shape, _admitting(backend, shape, one.condition, reviewed), path))
             for one in trials
         ]
     return [
@@ -83,20 +85,20 @@ def make(reviewed: tuple[str, ...], trials: Sequence[Trial]) -> list[Record]:
             it.verdict,
             marker=it.marker,
             refused=it.refused,
-            admitted=list(shape.admits) if one.place == REVIEWED else [],
+            admitted=list(shape.admits) if one.condition == REVIEWED else [],
         )
-        for one, it in found
+        for one, it in result
     ]
 
 
 def _admitting(
-    backend: Backend, shape: Shape, place: str | None, reviewed: tuple[str, ...]
+    backend: Backend, shape: Shape, condition: str | None, reviewed: tuple[str, ...]
 ) -> Backend:
-    return backend.trusting((*reviewed, *shape.admits)) if place == REVIEWED else backend
+    return backend.trusting((*reviewed, *shape.admits)) if condition == REVIEWED else backend
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """What is known of an opened artifact.
 
     Attributes:
@@ -111,20 +113,20 @@ class Found:
     refused: bool = False
 
 
-def opened(shape: Shape, backend: Backend, path: Path) -> Found:
+def opened(shape: Shape, backend: Backend, path: Path) -> Result:
     """Let a child that has never seen the artifact open and use it."""
-    found = Found(Verdict(Outcome.CRASH, "no answer"))
+    result = Result(Verdict(Outcome.CRASH, "no answer"))
     try:
-        for found in sandbox.answers(  # noqa: B007
+        for result in sandbox.answers(  # noqa: B007
             _open, shape.name, backend, path, limits=_crafting.LIMITS
         ):
             pass
     except sandbox.DeadError as death:
-        return replace(found, verdict=death.verdict)
-    return found
+        return replace(result, verdict=death.verdict)
+    return result
 
 
-def _open(name: str, backend: Backend, path: Path) -> Iterator[Found]:
+def _open(name: str, backend: Backend, path: Path) -> Iterator[Result]:
     """Yield what is known, the better the later; in a child process."""
     child.required()
     child.hush()
@@ -141,15 +143,15 @@ def _open(name: str, backend: Backend, path: Path) -> Iterator[Found]:
         # Who loads without an audit goes on, whatever it says.
         verdict = attempt.call(Outcome.ERROR_AT_LOAD, lambda: backend.audit(str(path)))
         seen = after("audit")
-        yield Found(verdict, seen)
+        yield Result(verdict, seen)
     loaded, verdict = attempt.load(backend, str(path))
     refused = verdict.by_design
     seen = after("load")
-    yield Found(verdict, seen, refused)
+    yield Result(verdict, seen, refused)
     if verdict.same:
         verdict = attempt.call(Outcome.ERROR_AT_USE, partial(_ask, loaded))
     del loaded
-    yield Found(verdict, after("use") or "never", refused)
+    yield Result(verdict, after("use") or "never", refused)
 
 
 def _ask(loaded: Any) -> None:

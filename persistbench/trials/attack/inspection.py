@@ -18,7 +18,7 @@ from persistbench.trials import campaign
 from persistbench.trials.attack import _crafting, payloads
 from persistbench.trials.attack.payloads import MARKER, Shape
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import ATTACK, Wanted
+from persistbench.trials.kinds import ATTACK, Selection
 
 KIND, GROUP, VERSION = "looking", ATTACK, 1
 
@@ -41,7 +41,7 @@ class Seen:
     modules: list[str] = field(default_factory=list)
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each shape and each backend that it fits: it is crafted once."""
     return [
         Task(
@@ -52,7 +52,7 @@ def tasks(wanted: Wanted) -> list[Task]:
             make,
         )
         for shape in payloads.discover().values()
-        for backend in wanted.backends
+        for backend in selection.backends
         if backend.looks() and shape.fits(backend) and not backend.only_for_trials
     ]
 
@@ -70,7 +70,7 @@ def make(trials: Sequence[Trial]) -> list[Record]:
         failed = [Seen(verdict) for _, verdict in made if not verdict.same]
         paths = tuple(path for path, _ in made)
         return [
-            _record(one, failed[0] if failed else seen(shape, backend, str(one.place), *paths))
+            _record(one, failed[0] if failed else seen(shape, backend, str(one.condition), *paths))
             for one in trials
         ]
 
@@ -84,13 +84,13 @@ def _record(trial: Trial, seen: Seen) -> Record:
 def seen(shape: Shape, backend: Backend, look: str, honest: Path, crafted: Path) -> Seen:
     """Let a child look at an honest artifact and then at a crafted one."""
     try:
-        (found,) = sandbox.answers(
+        (result,) = sandbox.answers(
             _look, shape.name, backend, look, honest, crafted, limits=_crafting.LIMITS
         )
     except sandbox.DeadError as death:
         return Seen(death.verdict)
-    assert isinstance(found, Seen)  # noqa: S101 (see _look)
-    return found
+    assert isinstance(result, Seen)  # noqa: S101 (see _look)
+    return result
 
 
 def _look(name: str, backend: Backend, look: str, honest: Path, crafted: Path) -> Iterator[Seen]:

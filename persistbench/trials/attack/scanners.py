@@ -25,7 +25,7 @@ from persistbench.trials import _artifacts, campaign
 from persistbench.trials.attack import _crafting, payloads
 from persistbench.trials.attack.payloads import everywhere
 from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import ATTACK, Wanted
+from persistbench.trials.kinds import ATTACK, Selection
 
 KIND, GROUP, VERSION = "scanners", ATTACK, 1
 
@@ -80,11 +80,11 @@ def _picklescan(status: int, printed: str, report: str) -> str:
 def _modelscan(status: int, printed: str, report: str) -> str:
     if status not in (0, 1) or not report:
         return ERROR
-    found = json.loads(report)
-    if found["summary"]["total_issues"]:
+    result = json.loads(report)
+    if result["summary"]["total_issues"]:
         return FLAGGED
-    read = found["summary"]["scanned"]["total_scanned"]
-    return ERROR if found["errors"] or not read else SILENT
+    read = result["summary"]["scanned"]["total_scanned"]
+    return ERROR if result["errors"] or not read else SILENT
 
 
 def _fickling(status: int, printed: str, report: str) -> str:
@@ -111,21 +111,21 @@ SCANNERS = {
 }
 
 
-def tasks(wanted: Wanted) -> list[Task]:
+def tasks(selection: Selection) -> list[Task]:
     """Return a task for each backend: its artifacts are made once for all scanners."""
     made_of = [shape.key for shape in payloads.discover().values()]
     return [
         Task(
             tuple(
                 campaign.trial(
-                    KIND, VERSION, name, backend.id, place, " ".join([version(name), *keys])
+                    KIND, VERSION, name, backend.id, condition, " ".join([version(name), *keys])
                 )
                 for name in SCANNERS
-                for place, keys in ((MARKER, made_of), (CLEAN, list(wanted.pipelines)))
+                for condition, keys in ((MARKER, made_of), (CLEAN, list(selection.pipelines)))
             ),
-            partial(make, wanted.pipelines),
+            partial(make, selection.pipelines),
         )
-        for backend in wanted.backends
+        for backend in selection.backends
         if not backend.only_for_trials  # its files are those of another
     ]
 
@@ -154,7 +154,7 @@ def make(pipelines: tuple[str, ...], trials: Sequence[Trial]) -> list[Record]:
         files: dict[str | None, list[Path]] = {}
         if not backend.missing and any(SCANNERS[one.subject].program for one in trials):
             files = {MARKER: _marked(backend, folder), CLEAN: _clean(backend, pipelines, folder)}
-        return [_record(one, backend, files.get(one.place, [])) for one in trials]
+        return [_record(one, backend, files.get(one.condition, [])) for one in trials]
 
 
 def _record(trial: Trial, backend: Backend, files: list[Path]) -> Record:
@@ -187,14 +187,14 @@ def _marked(backend: Backend, folder: Path) -> list[Path]:
 
 def _clean(backend: Backend, pipelines: tuple[str, ...], folder: Path) -> list[Path]:
     """Return artifacts of the catalogue's pipelines, named as the library names its files."""
-    found = []
+    result = []
     for name in pipelines:
         cell = _artifacts.cell(name, backend.id)
         if _artifacts.right(cell).same:
             path = folder / f"pipeline-{name}{backend.extension}"
             shutil.copyfile(cell.artifact, path)
-            found.append(path)
-    return found
+            result.append(path)
+    return result
 
 
 def scanned(scanner: Scanner, file: Path) -> str:

@@ -99,7 +99,7 @@ def discover() -> dict[str, Shape]:
     Raises:
         ValueError: two have the same name.
     """
-    found: dict[str, Shape] = {}
+    result: dict[str, Shape] = {}
     shared = [one.read_bytes() for one in sorted(Path(__file__).parent.glob("_*.py"))]
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         if name.startswith("_"):
@@ -107,7 +107,7 @@ def discover() -> dict[str, Shape]:
         module = importlib.import_module(f"{__name__}.{name}")
         key = files.digest(*shared, Path(str(module.__file__)).read_bytes())
         for shape in module.SHAPES:
-            if shape.name in found:
+            if shape.name in result:
                 raise ValueError(f"two payload shapes are named {shape.name!r}")
-            found[shape.name] = replace(shape, key=key)
-    return found
+            result[shape.name] = replace(shape, key=key)
+    return result
