@@ -118,9 +118,9 @@ def _refusal(backend: Backend) -> Verdict | None:
     except UnsupportedError as error:
         return Verdict(Outcome.UNSUPPORTED, str(error))
     free = psutil.virtual_memory().available
-    selection = 2 * (CRAFTING.memory or 0)  # other bombs may be open at the same time
-    if free < selection:
-        reason = f"{child.size(free)} of memory are free: {child.size(wanted)} are selection"
+    needed = 2 * (CRAFTING.memory or 0)  # other bombs may be open at the same time
+    if free < needed:
+        reason = f"{child.size(free)} of memory are free: {child.size(needed)} are needed"
         return Verdict(Outcome.UNSUPPORTED, reason)
     return None
 
