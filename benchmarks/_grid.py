@@ -6,7 +6,6 @@ import functools
 import gc
 import json
 import math
-import os
 import shutil
 import sys
 import time
@@ -20,9 +19,12 @@ from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError, UserError
 from persistbench.measure import paired
 from persistbench.outcomes import Outcome, Verdict, of_exception
-from persistbench.records import outcome, pairs
+from persistbench.records import outcome, run
+from persistbench.suite import versions
 
 try:
+    if "asv_runner" in sys.modules:  # asv's own processes; no other has its loop
+        versions.require("asv_runner")
     PIPELINES = list(catalogue.discover())
     BACKENDS = list(backends.discover())
     MAPPING = [name for name in BACKENDS if backends.get(name).claims.memory_maps]
@@ -78,9 +80,9 @@ def once_in_a_run(name, make):
 
     Questions that are answered by one measurement share it so.
     """
-    folder = os.environ.get(pairs.FOLDER)
-    path = Path(folder or ".", f"{files.digest(name)}.json")
-    if folder and path.is_file():
+    own = run.current()
+    path = Path(own.folder if own else ".", f"{files.digest(name)}.json")
+    if own and path.is_file():
         return json.loads(path.read_text())
     result = make()
     with files.replacing(path) as temporary:
@@ -129,6 +131,7 @@ class Grid:
     # Two processes; in each one warm-up call at least, then up to 30 calls in 0.15 s, the
     # references included. A call slower than that is not warmed up: its first call is its
     # only sample.
+    number = 1
     rounds = 2
     repeat = (1, paired.CALLS, paired.SECONDS)
     warmup_time = 0.02
@@ -165,7 +168,7 @@ class Grid:
         """Find out whether the cell is right, and make it ready; once in a process."""
         if paired.sits_out((self.question, pipeline, backend)):
             raise NotImplementedError("its figure is that of an earlier round of this run")
-        once_in_a_run("ahead", in_advance.examine)
+        once_in_a_run("in advance", in_advance.examine)
         cell = Cell(catalogue.get(pipeline), backends.get(backend), mapped=self.mapped)
         verdict = cell.examine()
         outcome.keep(cell, verdict)

@@ -3,12 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-DESTINATION = "PERSISTBENCH_OUTCOMES"
-"""Environment variable that tells a benchmark's process which file its records go to."""
-
-RUN = "PERSISTBENCH_RUN"
-"""Environment variable that names one run of asv: when it began."""
-
 
 def access(question: str) -> str:
     """Return how a question opens the artifact: ``map`` or ``load``."""

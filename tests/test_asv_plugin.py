@@ -13,8 +13,7 @@ from asv.runner import BenchmarkResult
 from asv.util import TIMEOUT_RETCODE, UserError
 
 from persistbench.measure import paired
-from persistbench.outcomes import DESTINATION, RUN
-from persistbench.records import jsonl, pairs
+from persistbench.records import jsonl, pairs, run
 from persistbench.suite.run_plugin import SafeResults
 from tests.conftest import file_size_limit
 
@@ -29,10 +28,8 @@ BENCHMARK = {
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The plugin sets these for the processes that it is followed by."""
-    monkeypatch.setenv(DESTINATION, "")
-    monkeypatch.setenv(RUN, "")
-    monkeypatch.setenv(pairs.FOLDER, "")
+    """The plugin sets the variable for the processes of the run; afterwards it is as before."""
+    monkeypatch.setenv(run.VARIABLE, "")
 
 
 def started(folder: Path) -> SafeResults:

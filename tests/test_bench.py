@@ -9,7 +9,7 @@ import pytest
 from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.errors import UserError
-from persistbench.suite import run
+from persistbench.suite import run, selection, versions
 from tests._results import describe, measured, params
 
 ROOT = Path(__file__).parents[1]
@@ -27,31 +27,27 @@ def results(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_only_the_new_is_measured(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_new_is_measured(results: Path) -> None:
     """A pipeline and a backend without figures are asked, each with all others, and no more."""
-    monkeypatch.setattr(run, "_environments", lambda _: {"env"})
-    result = re.compile(run._unmeasured(results, "desk", []))
+    result = re.compile(selection.unmeasured(results, "desk", {"env"}))
     assert result.search("load.Load.time_load('text', 'pickle-5')")
     assert result.search("load.Load.time_load('small', 'cloudpickle')")
     assert not result.search("load.Load.time_load('small', 'pickle-5')")
 
 
 @pytest.mark.parametrize(("machine", "environment"), [("desk", "other"), ("other", "env")])
-def test_elsewhere_everything_is_new(
-    results: Path, machine: str, environment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_elsewhere_everything_is_new(results: Path, machine: str, environment: str) -> None:
     """Figures of another machine or environment are no reason to leave anything out."""
-    monkeypatch.setattr(run, "_environments", lambda _: {environment})
-    result = re.compile(run._unmeasured(results, machine, []))
+    result = re.compile(selection.unmeasured(results, machine, {environment}))
     assert result.search("load.Load.time_load('small', 'pickle-5')")
 
 
 def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their names are those that asv's own files bear, pinned versions and all."""
     monkeypatch.chdir(ROOT)
-    (own,) = run._environments(["--quick"])
-    assert re.match(r"virtualenv-py3\.\d+-blosc2[\d.]+-cloudpickle", own)
-    (existing,) = run._environments(["-E", f"existing:{sys.executable}"])
+    (own,) = selection.environments(["--quick"])
+    assert re.match(rf"\w+-py3\.\d+-asv_runner{versions.KNOWN['asv_runner']}-blosc2[\d.]+-", own)
+    (existing,) = selection.environments(["-E", f"existing:{sys.executable}"])
     assert existing.startswith("existing-py")
 
 

@@ -17,7 +17,8 @@ from persistbench.backends.pickle import Pickle
 from persistbench.cases import catalogue
 from persistbench.cases.fitted import fit
 from persistbench.cells.cell import Cell
-from persistbench.outcomes import RUN, Outcome
+from persistbench.outcomes import Outcome
+from persistbench.records import run as runs
 from tests.conftest import file_size_limit
 
 SMALL = catalogue.get("small")
@@ -207,16 +208,17 @@ def test_full_disk_while_fitting_is_tried_again() -> None:
     assert cell.examine().same
 
 
-def test_failure_is_examined_once_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_is_examined_once_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell that failed is not tried by every question again, but by the next run of asv."""
     cell = Cell(SMALL, Planted(name="label"))
-    monkeypatch.setenv(RUN, "first")
+    outcomes = tmp_path / "outcomes.jsonl"
+    monkeypatch.setenv(runs.VARIABLE, str(runs.begin(outcomes, "0.6.6")))
     verdict = cell.examine()
     run = sandbox.run
     monkeypatch.setattr(sandbox, "run", None)
     assert Cell(SMALL, Planted(name="label")).examine() == verdict
     monkeypatch.setattr(sandbox, "run", run)
-    monkeypatch.setenv(RUN, "second")
+    monkeypatch.setenv(runs.VARIABLE, str(runs.begin(outcomes, "0.6.6")))
     assert Cell(SMALL, Planted(name="label")).examine() == verdict
 
 

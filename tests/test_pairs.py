@@ -8,7 +8,7 @@ import pytest
 
 from persistbench.measure import paired
 from persistbench.measure.paired import Recorder
-from persistbench.records import pairs
+from persistbench.records import pairs, run
 from persistbench.records.pairs import Pairs
 from tests.conftest import file_size_limit
 
@@ -18,9 +18,8 @@ KEY = ("load", "small", "joblib")
 @pytest.fixture
 def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a run."""
-    folder = tmp_path / "rows"
-    folder.mkdir()
-    monkeypatch.setenv(pairs.FOLDER, str(folder))
+    folder = run.begin(tmp_path / "outcomes.jsonl", "0.6.6")
+    monkeypatch.setenv(run.VARIABLE, str(folder))
     return folder
 
 
@@ -57,7 +56,7 @@ def test_nothing_is_written_without_a_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A run that saves nothing records nothing."""
-    monkeypatch.delenv(pairs.FOLDER, raising=False)
+    monkeypatch.delenv(run.VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     Recorder(KEY, ["raw"]).add(1.0, 1.0, [1.0])
     assert not list(tmp_path.iterdir())

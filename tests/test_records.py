@@ -1,5 +1,6 @@
 """Outcome records survive interruption and do not repeat themselves."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
-from persistbench.outcomes import DESTINATION, RUN, Outcome, Verdict
-from persistbench.records import jsonl, outcome
+from persistbench.outcomes import Outcome, Verdict
+from persistbench.records import jsonl, outcome, run
 
 CELL = Cell(catalogue.get("small"), backends.get("pickle-5"))
 REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
@@ -20,7 +21,7 @@ REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The record file that asv's plugin would name."""
     path = tmp_path / "machine" / "run.outcomes.jsonl"
-    monkeypatch.setenv(DESTINATION, str(path))
+    monkeypatch.setenv(run.VARIABLE, str(run.begin(path, "0.6.6")))
     return path
 
 
@@ -35,6 +36,8 @@ def test_record_names_what_a_reader_needs(path: Path) -> None:
     assert record["outcome"] == "error-at-dump"
     assert record["reason"] == REFUSED.reason
     assert record["libraries"]["scikit-learn"]
+    assert record["libraries"]["asv"] == "0.6.6"
+    assert record["libraries"]["asv_runner"] == version("asv_runner")
     for field in ("date", "os", "file_system", "python"):
         assert record[field]
 
@@ -49,10 +52,13 @@ def test_same_finding_is_recorded_once(path: Path) -> None:
 
 def test_failure_is_said_again_by_every_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell that fails in two runs has a record of each, and one in each."""
-    for run in ("first", "first", "second"):
-        monkeypatch.setenv(RUN, run)
-        outcome.keep(CELL, Verdict(Outcome.LABELS_DIFFER, "3 of 5"))
-    assert [record["run"] for record in jsonl.read(path)[0]] == ["first", "second"]
+    failure = Verdict(Outcome.LABELS_DIFFER, "3 of 5")
+    outcome.keep(CELL, failure)
+    outcome.keep(CELL, failure)
+    first = run.began()
+    monkeypatch.setenv(run.VARIABLE, str(run.begin(path, "0.6.6")))
+    outcome.keep(CELL, failure)
+    assert [record["run"] for record in jsonl.read(path)[0]] == [first, run.began()]
 
 
 def test_last_word_wins(path: Path) -> None:
@@ -67,7 +73,7 @@ def test_nothing_is_written_unless_asv_saves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dry run leaves no record."""
-    monkeypatch.delenv(DESTINATION, raising=False)
+    monkeypatch.delenv(run.VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     outcome.keep(CELL, REFUSED)
     assert not list(tmp_path.iterdir())
@@ -77,11 +83,10 @@ def test_failure_of_an_earlier_run_is_withdrawn(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A figure after a failure ends it; within one run a failure stays."""
-    monkeypatch.setenv(RUN, "first")
     outcome.keep(CELL, Verdict(Outcome.ERROR_AT_DUMP, "full", machine_fault=True), "dump")
     outcome.withdraw(CELL, "dump")
     assert jsonl.read(path)[0][-1]["status"] == "failed"
-    monkeypatch.setenv(RUN, "second")
+    monkeypatch.setenv(run.VARIABLE, str(run.begin(path, "0.6.6")))
     outcome.withdraw(CELL, "dump")
     outcome.withdraw(CELL, "load")
     assert [record["status"] for record in jsonl.read(path)[0]] == ["failed", "ok"]

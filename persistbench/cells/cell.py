@@ -5,7 +5,6 @@ compare with the original. The artifact and the verdict stay in files for all qu
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,8 @@ from persistbench.cases.catalogue import Pipeline
 from persistbench.cases.fitted import BuildError, Fitted, MissingLibraryError, fit
 from persistbench.cells import attempt
 from persistbench.errors import UnsupportedError, UserError
-from persistbench.outcomes import RUN, Outcome, Verdict, explain, of_exception
+from persistbench.outcomes import Outcome, Verdict, explain, of_exception
+from persistbench.records import run
 
 LIMITS = sandbox.Limits(seconds=600.0)
 
@@ -92,7 +92,7 @@ class Cell:
                     draft.replace(self.artifact)
             cache.drop_others(self.artifact.parent, self._family, self.key)
         if not verdict.machine_fault:
-            facts = {"run": os.environ.get(RUN), "verdict": asdict(verdict)}
+            facts = {"run": run.began(), "verdict": asdict(verdict)}
             with files.replacing(self._verdict_path) as temporary:
                 temporary.write_text(json.dumps(facts), encoding="utf-8")
             cache.drop_others(self._verdict_path.parent, self._family, self.key)
@@ -106,7 +106,7 @@ class Cell:
         verdict = Verdict(**{**result, "outcome": Outcome(result["outcome"])})
         if verdict.same:
             return verdict if self.artifact.is_file() else None
-        of_this_run = facts["run"] is not None and facts["run"] == os.environ.get(RUN)
+        of_this_run = facts["run"] is not None and facts["run"] == run.began()
         return verdict if verdict.refused or of_this_run else None
 
     @property

@@ -3,26 +3,21 @@
 This file is also the program: an interpreter that nothing has been forked from may start others.
 """
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from persistbench.records.pairs import FOLDER
-
-CELLS = "PERSISTBENCH_CELLS"
-"""Environment variable: names of pipelines and of backends, as JSON, that are going to be asked."""
+from persistbench.records import run
 
 
 def examine() -> None:
-    """Examine the cells that :data:`CELLS` names; without it nothing is done.
+    """Examine the cells that the run of this process names.
 
-    What is found out is kept where the cells look for it; a failure of this is none of theirs.
+    Each verdict is kept where its cell looks for it. A failure of this program fails no cell.
     """
-    # Without a folder of the run nobody could be told that it is done.
-    if CELLS in os.environ and FOLDER in os.environ:
+    if _cells().pipelines:
         program = [sys.executable, "-c", "from persistbench.cells.in_advance import main; main()"]
         root = str(Path(__file__).parents[2])
         paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
@@ -35,9 +30,14 @@ def main() -> None:
     """Fit and examine one pipeline in each process."""
     import joblib
 
-    pipelines, backend_ids = json.loads(os.environ[CELLS])
-    tasks = (joblib.delayed(_examine)(pipeline, backend_ids) for pipeline in pipelines)
+    cells = _cells()
+    tasks = (joblib.delayed(_examine)(pipeline, cells.backends) for pipeline in cells.pipelines)
     joblib.Parallel(n_jobs=-1, batch_size=1)(tasks)
+
+
+def _cells() -> run.Cells:
+    own = run.current()
+    return own.in_advance if own else run.Cells()
 
 
 def _examine(pipeline: str, backend_ids: Sequence[str]) -> None:

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from persistbench.records.pairs import FOLDER, Key
+from persistbench.records import run
+from persistbench.records.pairs import Key
 
 PROCESSES = 5
 """In so many processes the calls in turn of a cell are made, unless they are slow."""
@@ -65,17 +66,17 @@ class Recorder:
         self._file = -1
         self._key = key
         self._noted = False
-        folder = os.environ.get(FOLDER)
-        if folder:
-            self._file, _ = tempfile.mkstemp(".jsonl", dir=folder)
+        self._run = run.current()
+        if self._run:
+            self._file, _ = tempfile.mkstemp(".jsonl", dir=self._run.folder)
             self._write({"key": key, "references": list(references)})
 
     def add(self, wall: float, cpu: float, references: Sequence[float]) -> None:
         """Append the row of one call, all in seconds; one system call of a few microseconds."""
         if self._file >= 0:
             self._write([wall, cpu, *references])
-            if wall > _NOTED and not self._noted:
-                with _note(self._key).open("a") as file:
+            if self._run and wall > _NOTED and not self._noted:
+                with _note(self._run.folder, self._key).open("a") as file:
                     file.write(json.dumps([self._key, wall]) + "\n")
             self._noted = True
 
@@ -107,7 +108,8 @@ def pace(seconds: float) -> Pace:
 
 def sits_out(key: Key) -> bool:
     """Return whether a cell is slow and earlier rounds of this run have called it often enough."""
-    return bool(os.environ.get(FOLDER)) and _is_done(_paces(_note(key)))
+    own = run.current()
+    return own is not None and _is_done(_paces(_note(own.folder, key)))
 
 
 def done(folder: Path) -> set[Key]:
@@ -130,5 +132,5 @@ def _paces(path: Path) -> list[float]:
     return [json.loads(line)[1] for line in path.read_text().splitlines()]
 
 
-def _note(key: Key) -> Path:
-    return Path(os.environ[FOLDER], f"{hashlib.sha256(repr(key).encode()).hexdigest()}.pace")
+def _note(folder: Path, key: Key) -> Path:
+    return Path(folder, f"{hashlib.sha256(repr(key).encode()).hexdigest()}.pace")

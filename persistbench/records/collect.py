@@ -50,7 +50,7 @@ def collect(results: Path) -> Table:
     for folder, name, machine in sorted(iter_results_paths(str(results))):
         source, cells = _read(Path(folder, name), machine, benchmarks, warnings, outdated)
         if source is not None and source.times:
-            sources[source.result.params["machine"], source.result._env_name].append(source)
+            sources[source.result.params["machine"], source.result.env_name].append(source)
         for cell in cells:
             old = newest.get(cell.figure.cell)
             # A cell that a later, narrower run left out keeps what it had.
@@ -103,7 +103,7 @@ def _read(
             continue
         version = benchmarks[key].get("version")
         if result.benchmark_version.get(key) != version:
-            outdated[machine, result._env_name, pairs.question(key)] = (
+            outdated[machine, result.env_name, pairs.question(key)] = (
                 f"{path}: {key} was measured by another version of the benchmark "
                 "and is left out; `make bench` measures it again."
             )
@@ -217,7 +217,7 @@ def _figures(
         found = stat or {}
         figure = Figure(
             result.params["machine"],
-            result._env_name,
+            result.env_name,
             question,
             pipeline,
             backend,

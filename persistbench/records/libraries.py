@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas")
 
+INSTRUMENT = "asv_runner"
+"""What makes the timed calls of the suite, in each of its processes."""
+
 
 def versions(names: Iterable[str]) -> dict[str, str]:
     """Return the version of each distribution, or that it is not installed."""

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persistbench.files import digest
-from persistbench.outcomes import DESTINATION, RUN, Outcome, Verdict
-from persistbench.records.libraries import LIBRARIES, versions
+from persistbench.outcomes import Outcome, Verdict
+from persistbench.records import run as runs
+from persistbench.records.libraries import INSTRUMENT, LIBRARIES, versions
 
 if TYPE_CHECKING:
     from persistbench.cells.cell import Cell  # which imports NumPy, and readers need none
@@ -29,19 +30,18 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
         question: the only question that the verdict concerns, such as
             ``map_first_predict``; empty for all of the cell's.
 
-    Without :data:`DESTINATION` (asv was told not to save) nothing is written.
+    Outside a run (asv was told not to save) nothing is written.
     """
-    destination = os.environ.get(DESTINATION)
-    if not destination:
+    run = runs.current()
+    if run is None:
         return
-    path = Path(destination)
+    path = run.outcomes
     place = _place(cell, question)
     from persistbench.system.file_system import file_system  # psutil is not everywhere that asv is
 
     files = file_system(Path(tempfile.gettempdir()))
     # A failure is said again by every run; what is the same or refused, once for all.
-    run = os.environ.get(RUN, "")
-    said_by = run if status(verdict) == "failed" else ""
+    said_by = run.began if status(verdict) == "failed" else ""
     result = digest(cell.key, files, verdict.outcome, verdict.reason, said_by)
     if _last_word(path, place).get("found") == result:
         return
@@ -60,10 +60,13 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
         "environment": os.environ.get("ASV_ENV_NAME", ""),
         "os": f"{platform.system()} {platform.release()}",
         "file_system": files,
-        "run": run,
+        "run": run.began,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "libraries": versions({*LIBRARIES, *cell.backend.requires}),
+        "libraries": {
+            "asv": run.asv,
+            **versions({*LIBRARIES, INSTRUMENT, *cell.backend.requires}),
+        },
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     # One write of one line in append mode: an interrupted run leaves whole lines.
@@ -74,10 +77,10 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
 
 def withdraw(cell: "Cell", question: str) -> None:
     """Record that a failure of an earlier run, of this question alone, is over."""
-    destination = os.environ.get(DESTINATION)
-    if destination:
-        last = _last_word(Path(destination), _place(cell, question))
-        if last.get("status") == "failed" and last["run"] != os.environ.get(RUN, ""):
+    run = runs.current()
+    if run is not None:
+        last = _last_word(run.outcomes, _place(cell, question))
+        if last.get("status") == "failed" and last["run"] != run.began:
             keep(cell, Verdict(Outcome.SAME), question)
 
 

@@ -6,9 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FOLDER = "PERSISTBENCH_PAIRS"
-"""Environment variable: the folder of this run; unset if asv was told not to save."""
-
 Key = tuple[str, str, str]
 """Question, pipeline, backend."""
 

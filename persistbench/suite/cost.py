@@ -30,21 +30,47 @@ def seconds_inside(before: Samples, after: Samples) -> dict[str, float]:
             any other was replaced.
     """
     result = {}
-    for place, values in after.items():
-        old = before.get(place, [])
+    for key, values in after.items():
+        old = before.get(key, [])
         appended = bool(old) and values[: len(old)] == old
         added = values[len(old) :] if appended else values
         if added:
-            result[f"{place[1]} {place[2]}"] = sum(added)
+            result[f"{key[1]} {key[2]}"] = sum(added)
     return result
 
 
-def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, str], list[float]]]:
-    from asv.results import iter_results
+DEAREST = 5
+"""So many cells are named at the end of a run, with what their calls cost."""
 
-    if not results.is_dir():
-        return
-    for result in iter_results(str(results)):
+
+def told(spent: dict[str, float], wall: float) -> list[str]:
+    """Return what a run cost, line by line.
+
+    Args:
+        spent: seconds inside timed calls, by benchmark and cell.
+        wall: seconds of the whole run; more than 0.
+    """
+    inside = sum(spent.values())
+    dearest = sorted(spent.items(), key=lambda item: -item[1])[:DEAREST]
+    return [
+        f"Run and publish: {wall:.0f} s, of which {inside:.0f} s ({inside / wall:.0%}) were inside",
+        "timed calls; the rest is fitting, checking answers, calling references, warming up,",
+        "starting processes (and what fresh ones take, if they were asked for).",
+        f"{len(spent)} timed figures, {len(spent) / wall:.1f} a second.",
+        *(f"  {seconds:6.1f} s  {cell}" for cell, seconds in dearest),
+    ]
+
+
+def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, str], list[float]]]:
+    from asv.results import Results, iter_results_paths
+    from asv.util import UserError
+
+    for folder, name, machine in iter_results_paths(str(results)):
+        path = str(Path(folder, name))
+        try:
+            result = Results.load(path, machine_name=machine)
+        except UserError:  # the page says which file, and why
+            continue
         for benchmark in result.get_all_result_keys():
             if benchmark.startswith(SHARED):
                 continue
@@ -53,5 +79,4 @@ def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, str], list[fl
             cells = itertools.product(*grid)
             for cell, values in zip(cells, stored or (), strict=False):
                 if values:
-                    place = (str(result._filename), benchmark, ", ".join(cell))
-                    yield place, [float(value) for value in values]
+                    yield (path, benchmark, ", ".join(cell)), [float(value) for value in values]
