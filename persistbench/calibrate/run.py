@@ -291,7 +291,7 @@ def _judged(
         needed([_between(estimates[cell, 0.0]) for cell in large], planted),
         agreements,
         round(seconds, 1),
-        libraries.versions(libraries.LIBRARIES),
+        libraries.versions({*libraries.LIBRARIES, "asv", libraries.INSTRUMENT}),
         _wider([estimates[cell, 0.0] for cell in cells]),
     )
 
