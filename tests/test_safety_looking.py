@@ -47,7 +47,7 @@ class Careless(Backend):
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         raise NotImplementedError
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
+    def inspections(self) -> dict[str, Callable[[str], object]]:
         return {"load": _load, "fail": _fail, "read": _read}
 
 
@@ -99,7 +99,7 @@ def test_look_that_loads_is_found_out(careless: Backend) -> None:
 
 @pytest.mark.parametrize(
     "backend",
-    {tuple(one.looks()): one for one in backends.discover().values() if one.looks()}.values(),
+    {tuple(one.inspections()): one for one in backends.discover().values() if one.inspections()}.values(),
     ids=lambda one: one.id,
 )
 def test_looks_of_libraries_run_nothing(backend: Backend) -> None:
@@ -140,5 +140,5 @@ def test_looking_is_for_the_sandbox_only() -> None:
 def test_backends_without_a_look_and_blind_trust_have_no_trials() -> None:
     """What a library does not offer is not tried; the files of blind trust are those of skops."""
     known = backends.for_trials()
-    chosen = tuple(one for one in known.values() if not one.looks() or one.only_for_trials)
+    chosen = tuple(one for one in known.values() if not one.inspections() or one.only_for_trials)
     assert not inspection.tasks(kinds.Selection((), chosen))

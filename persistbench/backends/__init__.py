@@ -8,10 +8,20 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from persistbench.backends._base import Backend, Claims
+from persistbench.backends._base import Backend, Claims, Inspect
 from persistbench.errors import UserError, unknown
 
-__all__ = ["FLOOR", "REFERENCE", "Backend", "Claims", "discover", "for_trials", "get", "sources"]
+__all__ = [
+    "FLOOR",
+    "REFERENCE",
+    "Backend",
+    "Claims",
+    "Inspect",
+    "discover",
+    "for_trials",
+    "get",
+    "sources",
+]
 
 REFERENCE = "pickle-5"
 """What every backend is called in turn with."""

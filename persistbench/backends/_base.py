@@ -19,6 +19,9 @@ from typing import Any, ClassVar, Literal, Self
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import explain
 
+Inspect = Callable[[str], str | list[str]]
+"""Takes the path of a file; returns what it says of the file: a text, or a list of lines."""
+
 
 @dataclass(frozen=True)
 class Claims:
@@ -186,12 +189,12 @@ class Backend(ABC):
         """
         raise UnsupportedError(f"{self.id} offers no look into a file before it is loaded")
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
-        """Return what the library offers to look into a file ``path`` without loading it.
+    def inspections(self) -> dict[str, Inspect]:
+        """Return the functions by which the library inspects a file without loading it.
 
         Returns:
-            functions by the names under which its documentation has them; they import the
-            library when they are called.
+            functions by their names in the library's documentation; each imports the library
+            when it is called.
         """
         return {}
 

@@ -1,14 +1,19 @@
-"""Looks into a plain pickle without loading it."""
+"""Inspects a plain pickle without loading it."""
 
 import io
 import pickletools
 
 
-def disassemble(path: str) -> None:
-    """Write out what a pickle asks for, as ``python -m pickletools`` does."""
+def disassemble(path: str) -> str:
+    """Return the instructions of a pickle, a line each, as ``python -m pickletools`` prints them.
+
+    Args:
+        path: of the pickle.
+
+    Raises:
+        ValueError: the file is no pickle.
+    """
+    text = io.StringIO()
     with open(path, "rb") as file:
-        pickletools.dis(file, out=io.StringIO())
-
-
-LOOKS = {"pickletools.dis": disassemble}
-"""For :meth:`persistbench.backends.Backend.looks`."""
+        pickletools.dis(file, out=text)
+    return text.getvalue()

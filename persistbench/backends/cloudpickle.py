@@ -1,11 +1,10 @@
 """cloudpickle: pickle that also carries functions and classes which cannot be imported."""
 
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from persistbench.backends import Backend, Claims, _disassembler
+from persistbench.backends import Backend, Claims, Inspect, _disassembler
 from persistbench.errors import UnsupportedError
 
 
@@ -35,8 +34,8 @@ class Cloudpickle(Backend):
         with open(path, "rb") as file:
             return pickle.load(file)
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
-        return dict(_disassembler.LOOKS)
+    def inspections(self) -> dict[str, Inspect]:
+        return {"pickletools.dis": _disassembler.disassemble}
 
 
 BACKENDS = (Cloudpickle(),)

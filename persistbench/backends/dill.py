@@ -1,11 +1,10 @@
 """dill: pickle that also saves functions, classes and much else by value."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from persistbench.backends import Backend, Claims, _disassembler
+from persistbench.backends import Backend, Claims, Inspect, _disassembler
 from persistbench.errors import UnsupportedError
 
 
@@ -38,8 +37,8 @@ class Dill(Backend):
         with open(path, "rb") as file:
             return dill.load(file)
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
-        return dict(_disassembler.LOOKS)
+    def inspections(self) -> dict[str, Inspect]:
+        return {"pickletools.dis": _disassembler.disassemble}
 
 
 @cache

@@ -1,11 +1,11 @@
 """ONNX: the pipeline's arithmetic as a graph, run without scikit-learn; a predictor in float32."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from persistbench.backends import Backend, Claims
+from persistbench.backends import Backend, Claims, Inspect
 from persistbench.errors import UnsupportedError
 
 _METHODS = {
@@ -126,7 +126,7 @@ class Onnx(Backend):
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         return Predictor(session)
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
+    def inspections(self) -> dict[str, Inspect]:
         return {"onnx.load": _read, "onnx.checker.check_model": _check}
 
 
@@ -139,18 +139,34 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _read(path: str) -> None:
-    """Read the graph; the library comes with skl2onnx."""
+def _read(path: str) -> list[str]:
+    """Return the operators of the graph; the library comes with skl2onnx."""
     import onnx
 
-    onnx.load(path)
+    model = onnx.load(path)
+    graphs = (model.graph, *model.functions)
+    return sorted({name for graph in graphs for name in _operators(graph.node)})
 
 
-def _check(path: str) -> None:
-    """Check the graph by its path, so that the checker also sees external files."""
+def _operators(nodes: Any) -> Iterator[str]:
+    """Yield the operators of a graph and of the graphs inside its nodes (If, Loop, Scan)."""
+    for node in nodes:
+        yield f"{node.domain or 'ai.onnx'}.{node.op_type}"
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _operators(graph.node)
+
+
+def _check(path: str) -> str:
+    """Check the graph by its path, so that the checker also sees external files.
+
+    Raises:
+        onnx.checker.ValidationError: the graph is not well formed.
+    """
     import onnx
 
     onnx.checker.check_model(path)
+    return "well formed"
 
 
 def _types(rows: Any) -> Any:

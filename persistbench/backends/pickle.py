@@ -1,11 +1,10 @@
 """Python's own pickle, every protocol."""
 
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from persistbench.backends import Backend, _disassembler
+from persistbench.backends import Backend, Inspect, _disassembler
 from persistbench.errors import UnsupportedError
 
 
@@ -33,8 +32,8 @@ class Pickle(Backend):
         with open(path, "rb") as file:
             return pickle.load(file)
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
-        return dict(_disassembler.LOOKS)
+    def inspections(self) -> dict[str, Inspect]:
+        return {"pickletools.dis": _disassembler.disassemble}
 
 
 BACKENDS = tuple(Pickle(protocol) for protocol in range(6))

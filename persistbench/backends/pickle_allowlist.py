@@ -1,11 +1,10 @@
 """pickle that opens only what a reviewed list names, as Python's documentation recommends."""
 
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from persistbench.backends import Backend, Claims, _disassembler
+from persistbench.backends import Backend, Claims, Inspect, _disassembler
 from persistbench.backends._reviewed import NAMES
 from persistbench.errors import UnsupportedError
 
@@ -64,8 +63,8 @@ class AllowlistPickle(Backend):
     def refuses(self, error: Exception) -> bool:
         return isinstance(error, NotOnListError)
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
-        return dict(_disassembler.LOOKS)
+    def inspections(self) -> dict[str, Inspect]:
+        return {"pickletools.dis": _disassembler.disassemble}
 
 
 BACKENDS = (AllowlistPickle(),)

@@ -1,11 +1,12 @@
 """skops: a zip of a JSON schema and arrays, opened only as far as a list of names is trusted."""
 
+import contextlib
+import io
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from persistbench.backends import Backend, Claims
+from persistbench.backends import Backend, Claims, Inspect
 from persistbench.errors import UnsupportedError
 
 
@@ -58,7 +59,7 @@ class Skops(Backend):
         asked = skops.io.get_untrusted_types(file=path)
         return [name for name in asked if name not in self.trusted]
 
-    def looks(self) -> dict[str, Callable[[str], object]]:
+    def inspections(self) -> dict[str, Inspect]:
         return {"skops.io.get_untrusted_types": _list, "skops.io.visualize": _show}
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
@@ -104,16 +105,20 @@ class BlindSkops(Skops):
         return skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
 
 
-def _list(path: str) -> None:
+def _list(path: str) -> list[str]:
+    """Return the names that skops does not trust by itself."""
     import skops.io
 
-    skops.io.get_untrusted_types(file=path)
+    return list(skops.io.get_untrusted_types(file=path))
 
 
-def _show(path: str) -> None:
+def _show(path: str) -> str:
+    """Return the tree of the objects in the file; skops prints it."""
     import skops.io
 
-    skops.io.visualize(path)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        skops.io.visualize(path)
+    return printed.getvalue()
 
 
 BACKENDS = (Skops("stored"), Skops("deflate"), BlindSkops("stored"))

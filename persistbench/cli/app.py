@@ -19,6 +19,7 @@ from persistbench.cases.catalogue import Pipeline
 from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
 from persistbench.cli import try_
 from persistbench.errors import UserError
+from persistbench.measure import inspection
 from persistbench.measure import weigh as weighing
 from persistbench.records import figures
 from persistbench.report import tables
@@ -136,21 +137,50 @@ def calibrate() -> None:
     print(f"Stored in {path}, and shown by the report after `asv publish`.")
 
 
+_Artifact = Annotated[Path, typer.Argument(help="A file that a backend saved.")]
+_SavedBy = Annotated[str, typer.Option(help="The backend that saved the file.")]
+_Trust = Annotated[
+    list[str] | None,
+    typer.Option(help="A name that a safe backend may load; may be repeated."),
+]
+_Trusted = Annotated[
+    bool,
+    typer.Option("--trusted", help="I trust the file: its load may run any code in it."),
+]
+
+
 @app.command()
-def weigh(
-    artifact: Annotated[Path, typer.Argument(help="A file that a backend has saved.")],
-    backend: Annotated[str, typer.Option(help="The backend that has saved it.")],
-    trust: Annotated[
-        list[str] | None,
-        typer.Option(help="A name that a safe backend may load; may be repeated."),
-    ] = None,
-    trusted: Annotated[
-        bool,
-        typer.Option("--trusted", help="I trust the file: loading it may run any code in it."),
+def inspect(
+    artifact: _Artifact,
+    backend: _SavedBy,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Load the file, and show the bytes of each step.")
     ] = False,
+    trust: _Trust = None,
+    trusted: _Trusted = False,
 ) -> None:
-    """Show where the bytes of an artifact go, step by step."""
-    kept, steps = weighing.of_artifact(artifact, backends.get(backend), tuple(trust or ()), trusted)
+    """Show what is in an artifact; without --steps nothing loads it."""
+    if steps:
+        _print_steps(artifact, backends.get(backend), trust, trusted)
+        return
+    for one in inspection.inspect(artifact, backends.get(backend)):
+        print(f"{one.function}: {_printable(one.verdict.reason)}".rstrip())
+        for line in one.lines:
+            print(f"  {_printable(line)}")
+        if one.left_out:
+            print(f"  and {one.left_out:,} more lines")
+
+
+@app.command(hidden=True, deprecated=True)
+def weigh(
+    artifact: _Artifact, backend: _SavedBy, trust: _Trust = None, trusted: _Trusted = False
+) -> None:
+    """Show the bytes of each step; say `inspect --steps` instead."""
+    _print_steps(artifact, backends.get(backend), trust, trusted)
+
+
+def _print_steps(artifact: Path, backend: Backend, trust: list[str] | None, trusted: bool) -> None:
+    kept, steps = weighing.of_artifact(artifact, backend, tuple(trust or ()), trusted)
     table = Table(title=f"{artifact}: {_size(kept)}", title_justify="left")
     for heading in ("step", "class", "size", "load", "largest attribute"):
         table.add_column(heading, justify="right" if heading in ("size", "load") else "left")
@@ -252,6 +282,11 @@ def _print_pipelines(rows: list[dict[str, Any]]) -> None:
             text += f"\nn/a: {row['note']}"
         table.add_row(row["name"], _size(row["payload_bytes"]), text)
     Console().print(table, markup=False)
+
+
+def _printable(text: str) -> str:
+    """Return a text without what steers a terminal: the maker of a file chose it."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _yes(value: bool) -> str:

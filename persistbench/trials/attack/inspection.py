@@ -47,13 +47,13 @@ def tasks(selection: Selection) -> list[Task]:
         Task(
             tuple(
                 campaign.trial(KIND, VERSION, shape.name, backend.id, look, shape.key)
-                for look in backend.looks()
+                for look in backend.inspections()
             ),
             make,
         )
         for shape in payloads.discover().values()
         for backend in selection.backends
-        if backend.looks() and shape.fits(backend) and not backend.only_for_trials
+        if backend.inspections() and shape.fits(backend) and not backend.only_for_trials
     ]
 
 
@@ -99,7 +99,7 @@ def _look(name: str, backend: Backend, look: str, honest: Path, crafted: Path) -
     child.hush()
     folder = Path.cwd()
     _crafting.found(name).settle(folder)
-    at = backend.looks()[look]
+    at = backend.inspections()[look]
     at(str(honest))
     before = set(sys.modules)
     try:
