@@ -11,19 +11,11 @@ class Elsewhere(Grid):
     """
 
     rounds = 1
-    number = 1
     warmup_time = 0
-    clock = 0.0
     samples = ()
-
-    def timer(self):
-        """Return the clock."""
-        return self.clock
-
-    def take(self, cell):
-        super().take(cell)
-        self.left = list(self.samples)
+    left = None
 
     def spend(self):
         """Move the clock by the next sample."""
+        self.left = list(self.samples) if self.left is None else self.left
         self.clock += self.left.pop(0)

@@ -1,23 +1,15 @@
 """The grid that all questions share: every pipeline by every backend."""
 
-import contextlib
-import ctypes
-import functools
-import gc
 import json
-import math
-import shutil
 import sys
-import time
-from functools import partial
 from pathlib import Path
 
-from persistbench import backends, cache, files, sandbox
+from persistbench import backends, files, sandbox
 from persistbench.cases import catalogue
 from persistbench.cells import in_advance
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError, UserError
-from persistbench.measure import paired
+from persistbench.measure import actions, paired, process
 from persistbench.outcomes import Outcome, Verdict, of_exception
 from persistbench.records import outcome, run
 from persistbench.suite import versions
@@ -32,47 +24,12 @@ except UserError as error:
     sys.exit(f"persistbench: {error}")
 
 
-def _preload():
-    """Import what the cells need: asv's fork server does so once for all of them."""
-    catalogue.preload()
-    cache.environment()
-    for backend in backends.discover().values():
-        with contextlib.suppress(Exception):  # its cells say "not-installed"
-            backend.import_modules(shared=True)
-    # A full collection in a forked process copies every page of what was imported before the
-    # fork: 80 ms at one call in ten, which no user pays. So the collector leaves these objects
-    # alone; whatever a call or a pipeline allocates is collected as in any process. (A user's
-    # collection walks through imported modules, too: about 40 ms now and then, not charged here.)
-    gc.collect()
-    gc.freeze()
-
-
-def _keep_heap():
-    """Let the allocator of this process keep what is freed: timed calls find touched memory.
-
-    glibc gives freed memory back or not, depending on what was freed before. Of two calls in
-    turn one may find its pages there and the other ask the kernel for 10,000 new ones: the
-    same load of 20 MB took 10 ms or 25, by what else the process had done.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(_M_TRIM_THRESHOLD, -1)
-        mallopt(_M_MMAP_MAX, 0)
-
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-
-_preload()
+process.import_everything()
 sandbox.fork_from_here()  # asv forks every process from one that has only imported
 
 
 class CellFailedError(Exception):
     """The cell has no figure because it failed; asv then exits with 2."""
-
-
-def in_turn(question):
-    """Return the references of a question that every backend answers."""
-    return tuple((name, question, name) for name in (backends.REFERENCE, backends.FLOOR))
 
 
 def once_in_a_run(name, make):
@@ -88,32 +45,6 @@ def once_in_a_run(name, make):
     with files.replacing(path) as temporary:
         temporary.write_text(json.dumps(result))
     return result
-
-
-@functools.cache
-def _just_written(artifact):
-    """Return a copy in asv's working directory, which is new, and in the TMPDIR of all artifacts.
-
-    A file that was written at once is read up to 1.4 times as fast as one that came into the page
-    cache from the disk in pieces, and the system drops what nobody has read for minutes.
-    """
-    copy = Path(Path(artifact).name).absolute()
-    with open(artifact, "rb") as whole, copy.open("wb") as written:
-        shutil.copyfileobj(whole, written, _PIECE)
-    return str(copy)
-
-
-_PIECE = 2**22  # of a copy, in bytes: smaller ones leave smaller pieces in the page cache
-
-
-class _Enough:
-    """The least number of calls, which asv compares with those made; by how long these took."""
-
-    def __init__(self, question):
-        self.question = question
-
-    def __gt__(self, made):
-        return made < 1 + paired.pace(self.question.quickest).calls
 
 
 class Grid:
@@ -134,35 +65,18 @@ class Grid:
     number = 1
     rounds = 2
     repeat = (1, paired.CALLS, paired.SECONDS)
-    warmup_time = 0.02
+    warmup_time = paired.WARM_UP_SECONDS
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
 
-    ranks = False  # what rankings are made of is called more often where that is needed
-    keeps_heap = False  # see _keep_heap: for questions about one dump or load
-    warming = 3  # so often each reference is called before anything counts
     mapped = False
-    stage = Outcome.ERROR_AT_LOAD  # what it is called if the timed call itself fails
-
+    stage = Outcome.ERROR_AT_LOAD  # what it is called if the call itself fails
     cell = None
-    loaded = used = None
-    started = None
-    row = 0
-    quickest = math.inf  # of the timed calls of this process, in seconds
-    later = ()
-    timed = None
-    twins = ()
+    clock = 0.0  # in seconds; only samples move it
 
     def setup(self, pipeline, backend):
         """Called by asv before every single call: only the first one makes anything."""
         if self.cell is None:
             self.examine(pipeline, backend)
-        # The references are called in turn with what is timed: what the machine does to
-        # both cancels in their ratio.
-        order = paired.order(self.row, len(self.twins) + 1)
-        own = order.index(len(self.twins))
-        self.turns, self.later = {}, order[own + 1 :]
-        self.call_twins(order[:own])
-        self.before()
 
     def examine(self, pipeline, backend):
         """Find out whether the cell is right, and make it ready; once in a process."""
@@ -173,14 +87,10 @@ class Grid:
         verdict = cell.examine()
         outcome.keep(cell, verdict)
         self.admit(cell, verdict)
-        twins = self.make_twins(cell)
-        if self.keeps_heap:
-            _keep_heap()
         try:
-            self.take(cell)
-            for twin, other in twins:
-                twin.take(other)
-                twin.warm_up()
+            self.backend = cell.backend
+            self.backend.import_modules()
+            self.prepare(cell)
         except UnsupportedError as error:
             refusal = Verdict(Outcome.UNSUPPORTED, str(error))
             outcome.keep(cell, refusal, self.question)
@@ -190,93 +100,16 @@ class Grid:
             raise
         outcome.withdraw(cell, self.question)
         self.cell = cell
-        self.twins = [twin for twin, _ in twins]
-        key = (self.question, pipeline, backend)
-        if self.ranks:
-            self.min_run_count = _Enough(self)  # asv looks when setup is done
-        self.recorder = paired.Recorder(key, [twin.name for twin in self.twins])
-
-    def take(self, cell):
-        """Become the one that measures this cell."""
-        self.backend = cell.backend
-        self.backend.import_modules()
-        self.prepare(cell)
-        method = getattr(self, self.method)
-        self.call = partial(method, cell.pipeline.name, cell.backend.id)
-
-    def make_twins(self, cell):
-        """Return what is called in turn with the timed call, each with its cell.
-
-        The cells are examined now, while this process has not yet computed anything.
-        """
-        twins = []
-        for name, question, backend_id in self.references(cell):
-            other = Cell(cell.pipeline, backends.get(backend_id), mapped=question.mapped)
-            if other.examine().same:
-                twin = question()
-                twin.name = name
-                twins.append((twin, other))
-        return twins
-
-    def references(self, cell):
-        """Return the name, the question's class and the backend of each reference."""
-        return ()
-
-    def turn(self):
-        """Make one call and return its wall time in seconds."""
-        self.before()
-        self.timer()
-        self.call()
-        self.timer()
-        (wall, _), self.timed = self.timed, None
-        self.reset()
-        return wall
-
-    def warm_up(self):
-        """Touch memory: the first call of a process can take half as long again as the third."""
-        for _ in range(self.warming):
-            self.turn()
-
-    def call_twins(self, order):
-        """Call these references, and keep their wall times in seconds."""
-        for index in order:
-            self.turns[index] = self.twins[index].turn()
-
-    def before(self):
-        """Do what belongs right before a call, outside the clock."""
-
-    def reset(self):
-        """Undo what the last call left: it is freed here, outside the timed call."""
-        self.loaded = self.used = None
 
     def timer(self):
-        """Return the wall time in seconds; timeit asks before and after the timed call.
-
-        timeit, under asv, switches the garbage collector off; production has it on.
-        """
-        if self.started is None:
-            gc.enable()
-            self.started_cpu = time.process_time()
-            self.started = time.perf_counter()
-            return self.started
-        ended = time.perf_counter()
-        self.timed = ended - self.started, time.process_time() - self.started_cpu
-        self.quickest = min(self.quickest, self.timed[0])
-        self.started = None
-        return ended
+        """Return the clock: asv asks before and after what it takes for the timed call."""
+        return self.clock
 
     def teardown(self, pipeline, backend):
         """Called by asv after every call; it keeps no error text, so the reason is kept here."""
-        self.reset()
         error = sys.exc_info()[1]
         if error is not None and self.cell is not None:
             outcome.keep(self.cell, of_exception(self.stage, error), self.question)
-        if self.timed is not None:
-            self.call_twins(self.later)
-            walls = [self.turns[index] for index in range(len(self.twins))]
-            self.recorder.add(*self.timed, walls)
-            self.timed = None
-            self.row += 1
 
     def admit(self, cell, verdict):
         """Refuse a cell without a right answer: wrong answer, no number."""
@@ -288,12 +121,10 @@ class Grid:
         raise CellFailedError(text)
 
     def prepare(self, cell):
-        """Make everything that the timed call needs; once in a process.
+        """Make everything that the call needs; once in a process.
 
         Raises UnsupportedError where this question has no answer for a right cell.
         """
-        # As str: turning a Path into one would be timed.
-        self.path = _just_written(str(cell.artifact))
 
     @property
     def question(self):
@@ -304,3 +135,39 @@ class Grid:
     def method(self):
         """The name of the question's method."""
         return next(name for name in dir(type(self)) if name.startswith(("time_", "track_")))
+
+
+class Timed(Grid):
+    """Base of questions whose answer is the time of an action of `persistbench.measure.actions`.
+
+    Its method makes one row of the measuring loop. The clock that asv reads moves by the wall
+    time of the call alone, so asv decides how often is called, and nothing else.
+    """
+
+    action = None
+    ranks = False  # what rankings are made of is called more often where that is needed
+    row = None
+
+    @property
+    def mapped(self):
+        """Whether the artifact is memory-mapped."""
+        return self.action.mapped
+
+    @property
+    def stage(self):
+        """What a failure of the call is called."""
+        return self.action.stage
+
+    def prepare(self, cell):
+        """Make the first row: it is the warm-up, and tells how often a process is to call."""
+        key = (self.question, cell.pipeline.name, cell.backend.id)
+        self.calls = actions.pair(cell, self.action)
+        self.calls.record = paired.Recorder(key, self.calls.names).add
+        self.row = self.calls.row()
+        if self.ranks:
+            self.min_run_count = 1 + paired.pace(self.row.wall).calls  # asv reads it after setup
+
+    def sample(self):
+        """Move the clock by one call; the first time by the one that was made ahead of asv."""
+        row, self.row = self.row or self.calls.row(), None
+        self.clock += row.wall

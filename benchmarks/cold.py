@@ -5,24 +5,13 @@ checked that no page is left. What lies below this system, such as the host's ca
 virtual machine, is not emptied.
 """
 
-from benchmarks._grid import Grid, in_turn
-from persistbench.system import page_cache
+from benchmarks._grid import Timed
+from persistbench.measure import actions
 
 
-class LoadCold(Grid):
+class LoadCold(Timed):
+    action = actions.LoadCold
     repeat = (1, 10, 0.2)
-    keeps_heap = True
-    warming = 1  # each call writes its file first
-
-    def references(self, cell):
-        return in_turn(LoadCold)
-
-    def prepare(self, cell):
-        super().prepare(cell)
-        page_cache.evict(self.path)  # n/a where it cannot be done
-
-    def before(self):
-        page_cache.evict(self.path)
 
     def time_load_cold(self, pipeline, backend):
-        self.loaded = self.backend.load(self.path)
+        self.sample()

@@ -1,16 +1,13 @@
 """How long does loading take, with the file in the page cache?"""
 
-from benchmarks._grid import Grid, in_turn
-from persistbench.measure import paired
+from benchmarks._grid import Timed
+from persistbench.measure import actions, paired
 
 
-class Load(Grid):
+class Load(Timed):
+    action = actions.Load
     rounds = paired.PROCESSES
     ranks = True
-    keeps_heap = True
-
-    def references(self, cell):
-        return in_turn(Load)
 
     def time_load(self, pipeline, backend):
-        self.loaded = self.backend.load(self.path)
+        self.sample()

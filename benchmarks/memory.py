@@ -4,50 +4,30 @@ In bytes; as a multiple of the payload it says whether a backend holds a second 
 that compresses as it writes shows as such.
 """
 
-import time
-
 from benchmarks._grid import Grid
-from benchmarks.dump import _Dumping
+from persistbench.measure import actions
 from persistbench.system import memory
 
-_SLOW = 0.5
 
-
-def _peak(question):
-    """Return the peak of the second call, when code and lasting buffers are in memory.
-
-    Of a slow one that of the first: a few MB more, beside a payload that takes seconds.
-    """
-    start = time.perf_counter()
-    result = memory.peak(question.call_backend, question.reset)
-    if time.perf_counter() - start < _SLOW:
-        result = memory.peak(question.call_backend, question.reset)
-    return result
-
-
-class PeakLoad(Grid):
+class _Peak(Grid):
     unit = "bytes"
+    action = None
 
     def prepare(self, cell):
         memory.require()
-        super().prepare(cell)
+        self.call = self.action(cell)
 
-    def call_backend(self):
-        self.loaded = self.backend.load(self.path)
+
+class PeakLoad(_Peak):
+    action = actions.Load
 
     def track_peak_load(self, pipeline, backend):
-        return _peak(self)
+        return memory.settled_peak(self.call.call, self.call.reset)
 
 
-class PeakDump(_Dumping):
-    unit = "bytes"
-
-    def prepare(self, cell):
-        memory.require()
-        super().prepare(cell)
-
-    def call_backend(self):
-        self.backend.dump(self.payload, self.path)
+class PeakDump(_Peak):
+    action = actions.Dump
+    stage = actions.Dump.stage
 
     def track_peak_dump(self, pipeline, backend):
-        return _peak(self)
+        return memory.settled_peak(self.call.call, self.call.reset)

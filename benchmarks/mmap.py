@@ -11,73 +11,43 @@ never touched has loaded nothing:
 Use is ``predict`` of the held-out rows, or ``transform`` where nothing is predicted.
 """
 
-from operator import methodcaller
-
-from benchmarks._grid import MAPPING, PIPELINES, Grid
-from benchmarks.load import Load as _Load
-from persistbench.errors import UnsupportedError
-from persistbench.outcomes import Outcome
+from benchmarks._grid import MAPPING, PIPELINES, Timed
+from persistbench.measure import actions
 
 
-class _Use(Grid):
-    stage = Outcome.ERROR_AT_USE
-
-    def prepare(self, cell):
-        super().prepare(cell)
-        if cell.backend.claims.returns == "bytes":
-            raise UnsupportedError(f"{cell.backend.id} holds bytes, which predict nothing")
-        reference = cell.fitted.load_reference()
-        self.use = methodcaller(reference.first_use, reference.X)
-
-
-class _SteadyUse(_Use):
-    params = (PIPELINES, MAPPING)
-
-    def prepare(self, cell):
-        super().prepare(cell)
-        self.steady = self.backend.load(self.path, "r" if self.mapped else None)
-        self.use(self.steady)
-
-
-class LoadFirst(_Use):
+class LoadFirst(Timed):
+    action = actions.LoadFirst
     rounds = 1
 
     def time_load_first_predict(self, pipeline, backend):
-        self.loaded = self.backend.load(self.path)
-        self.used = self.use(self.loaded)
+        self.sample()
 
 
-class LoadSteady(_SteadyUse):
+class LoadSteady(Timed):
+    action = actions.LoadSteady
+    params = (PIPELINES, MAPPING)
+
     def time_load_steady_predict(self, pipeline, backend):
-        self.used = self.use(self.steady)
+        self.sample()
 
 
-class Map(Grid):
-    mapped = True
-
-    def references(self, cell):
-        return (("load", _Load, cell.backend.id),)
+class Map(Timed):
+    action = actions.Map
 
     def time_map(self, pipeline, backend):
-        self.loaded = self.backend.load(self.path, "r")
+        self.sample()
 
 
-class MapFirst(_Use):
-    mapped = True
-
-    def references(self, cell):
-        return (("load", LoadFirst, cell.backend.id),)
+class MapFirst(Timed):
+    action = actions.MapFirst
 
     def time_map_first_predict(self, pipeline, backend):
-        self.loaded = self.backend.load(self.path, "r")
-        self.used = self.use(self.loaded)
+        self.sample()
 
 
-class MapSteady(_SteadyUse):
-    mapped = True
-
-    def references(self, cell):
-        return (("load", LoadSteady, cell.backend.id),)
+class MapSteady(Timed):
+    action = actions.MapSteady
+    params = (PIPELINES, MAPPING)
 
     def time_map_steady_predict(self, pipeline, backend):
-        self.used = self.use(self.steady)
+        self.sample()

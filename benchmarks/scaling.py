@@ -37,7 +37,7 @@ class _Scaling(Elsewhere):
         verdict = Verdict(**{**result, "outcome": Outcome(result["outcome"])})
         outcome.keep(cell, verdict, self.question)
         self.admit(cell, verdict)
-        self.take(cell)
+        self.prepare(cell)
         self.cell = cell
 
     def prepare(self, cell):

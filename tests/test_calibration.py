@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from persistbench.calibrate import run
-from persistbench.calibrate.run import PLANTED, Rows, Task
+from persistbench.calibrate import judge, run
+from persistbench.calibrate.judge import PLANTED, Rows, Task
 from persistbench.measure import paired
 from persistbench.records import calibration
 from persistbench.records.calibration import FILE, Agreement, Calibration, Planted, needed
@@ -85,7 +85,7 @@ def test_verdict_counts_what_was_called_different() -> None:
     """Planted slow-downs that are there are found, and equal cells are not called different."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
-    result = run._judged(cells, measured, (), 10.0)
+    result = judge.judged(cells, measured, (), 10.0)
     assert (result.cells, result.alarms) == (20, 0)
     assert [(part.slower, part.cells, part.found) for part in result.planted] == [
         (0.05, 20, 20),
@@ -99,9 +99,9 @@ def test_false_alarms_widen_every_interval() -> None:
     """By as much as it takes for the equal cells not to be called different."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1 + by) for cell in cells for by in PLANTED}
-    assert run._judged(cells, measured, (), 10.0).wider == 1
+    assert judge.judged(cells, measured, (), 10.0).wider == 1
     measured[Task(*cells[0], 0.0)] = rows(1.03)
-    result = run._judged(cells, measured, (), 10.0)
+    result = judge.judged(cells, measured, (), 10.0)
     assert result.alarms == 1
     measured_ratios = {
         cell: [[a / b for a, b in one[1:]] for one in measured[Task(*cell)]] for cell in cells
@@ -115,7 +115,7 @@ def test_slow_down_that_is_not_there_is_not_found() -> None:
     """Were the planted calls no slower, the calibration would fail: it can."""
     cells = [("load", f"p{number}", "joblib") for number in range(20)]
     measured = {Task(*cell, by): rows(1.0) for cell in cells for by in PLANTED}
-    result = run._judged(cells, measured, (), 10.0)
+    result = judge.judged(cells, measured, (), 10.0)
     assert [part.found for part in result.planted] == [0, 0]
     assert not result.passed
 
@@ -125,14 +125,33 @@ def test_short_calls_plant_nothing() -> None:
     long, short = ("load", "long", "joblib"), ("load", "short", "joblib")
     tasks = run.planned({long: 2e-3, short: 1e-4})
     assert tasks == [*(Task(*long, by) for by in PLANTED), Task(*short)]
-    result = run._judged([long, short], {task: rows(1.0) for task in tasks}, (), 1.0)
+    result = judge.judged([long, short], {task: rows(1.0) for task in tasks}, (), 1.0)
     assert (result.cells, [part.cells for part in result.planted]) == (2, [1, 1])
 
 
-def test_slowed_call_is_slower() -> None:
-    """By the share that was asked, within what a sleep is exact to."""
-    import time
+class Ticking:
+    """An action whose call takes a second of a clock of its own."""
 
-    start = time.perf_counter()
-    run._slowed(lambda: time.sleep(0.05), 1.0)()
-    assert time.perf_counter() - start > 0.09
+    warming = 0
+    now = 0.0
+
+    def before(self) -> None:
+        pass
+
+    def call(self) -> None:
+        self.now += 1.0
+
+    def reset(self) -> None:
+        pass
+
+    def clock(self) -> float:
+        self.now += 1e-3
+        return self.now
+
+
+def test_slowed_call_is_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call of a second that is made slower by a half takes a second and a half."""
+    action = Ticking()
+    monkeypatch.setattr(run.time, "perf_counter", action.clock)
+    run.Slowed(action, 0.5).call()
+    assert action.now == pytest.approx(1.5, abs=0.01)

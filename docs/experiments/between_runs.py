@@ -1,8 +1,8 @@
 """How much does a ratio differ from one run to the next? Prints a table for methodology.md.
 
-Run in a checkout: `.venv/bin/python docs/experiments/between_runs.py`. The processes of a run are
-forked from one, and share what lies where in its memory. Here ten are started in turn, each forks
-four that make the suite's calls in turn, and the variance is split (one-way analysis of
+Run in a checkout: `.venv/bin/python docs/experiments/between_runs.py`. The processes of a run
+are forked from one, and share what lies where in its memory. Here ten are started one by one, each forks
+four that make the suite's paired calls, and the variance is split (one-way analysis of
 variance) into that of the processes and what those of one run have in common.
 """
 
@@ -16,6 +16,12 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from persistbench import backends
+from persistbench.cases import catalogue
+from persistbench.cells.cell import Cell
+from persistbench.measure import actions, process
+from persistbench.statistics import ratios
 
 CELLS = (
     ("load", "small", "pickle-4"),
@@ -32,27 +38,16 @@ RUNS, PROCESSES, PAIRS = 10, 4, 30
 
 def measure(cell):
     """Return what is typical of the ratios to the reference in one process."""
-    from benchmarks.dump import Dump
-    from benchmarks.load import Load
-    from persistbench.statistics import ratios
-
-    question, *names = cell
-    suite = {"load": Load, "dump": Dump}[question]()
-    measured = []
-    for _ in range(PAIRS + 1):
-        suite.setup(*names)
-        start = suite.timer()
-        suite.call()
-        wall = suite.timer() - start
-        suite.teardown(*names)
-        measured.append(wall / suite.turns[0])
-    return ratios.typical(measured[1:])
+    question, pipeline, backend = cell
+    action = {"load": actions.Load, "dump": actions.Dump}[question]
+    calls = actions.pair(Cell(catalogue.get(pipeline), backends.get(backend)), action)
+    rows = [calls.row() for _ in range(PAIRS + 1)]
+    return ratios.typical([row.wall / row.references[0] for row in rows[1:]])
 
 
 def run(_):
     """Return what the processes say that are forked from this one, a list for each cell."""
-    import benchmarks.load  # noqa: F401 (so that its processes are forked with the suite imported)
-
+    process.import_everything()
     tasks = [cell for cell in CELLS for _ in range(PROCESSES)]
     context = multiprocessing.get_context("fork")
     with (
@@ -65,6 +60,8 @@ def run(_):
 
 def main():
     """Print the table."""
+    for pipeline, backend in {(p, b) for _, p, own in CELLS for b in (own, "pickle-5", "raw")}:
+        assert Cell(catalogue.get(pipeline), backends.get(backend)).examine().same  # noqa: S101
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         runs = list(pool.map(run, range(RUNS)))

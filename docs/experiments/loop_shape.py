@@ -1,8 +1,7 @@
 """How much does a load time depend on what is around the call? Prints a table for methodology.md.
 
-Run in a checkout: `.venv/bin/python docs/experiments/loop_shape.py`. Each variant is called in
-turn with the suite's own load (back to back, collector on) in five processes; below 1 it is
-quicker.
+Run in a checkout: `.venv/bin/python docs/experiments/loop_shape.py`. Each variant is paired
+with the suite's own load (back to back, collector on) in five processes; below 1 it is quicker.
 """
 
 import ctypes
@@ -17,10 +16,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.load import Load
 from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
+from persistbench.measure import actions
+from persistbench.statistics import ratios
 
 CELLS = (
     ("small", "pickle-5"),
@@ -42,35 +42,34 @@ PROCESSES, PAIRS = 5, 20
 def measure(task):
     """Return the ratios of one process."""
     (pipeline, backend), variant = task
-    suite = Load()
-    suite.references = lambda cell: ()
-    suite.setup(pipeline, backend)
+    cell = Cell(catalogue.get(pipeline), backends.get(backend))
+    calls = actions.pair(cell, actions.Load, references=())
     # Nothing else of that size lies in the heap: malloc_trim gives back what is at its end.
-    estimator = suite.cell.fitted.load_estimator() if variant == VARIANTS[0] else None
+    estimator = cell.fitted.load_estimator() if variant == VARIANTS[0] else None
     fresh = str(Path("fresh").absolute())
     held = None
-    ratios = []
+    measured = []
     for _ in range(PAIRS + 1):
-        usual = suite.turn()
-        path = suite.path
+        usual = calls.row().wall
+        path = calls.own.path
         if variant == VARIANTS[0]:
             path = fresh
             Path(fresh).unlink(missing_ok=True)
-            suite.backend.dump(estimator, path)
+            cell.backend.dump(estimator, path)
         if variant == VARIANTS[1]:
             gc.disable()
         if variant == VARIANTS[3]:
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         start = time.perf_counter()
-        loaded = suite.backend.load(path)
+        loaded = cell.backend.load(path)
         other = time.perf_counter() - start
         gc.enable()
         if variant == VARIANTS[2]:
             held = loaded
         del loaded
-        ratios.append(other / usual)
+        measured.append(other / usual)
     del held
-    return ratios[1:]
+    return measured[1:]
 
 
 def main():
@@ -85,8 +84,8 @@ def main():
             1, os.chdir, (folder,), maxtasksperchild=1
         ) as pool,
     ):
-        for task, ratios in zip(tasks, pool.imap(measure, tasks), strict=True):
-            result[task].append(ratios)
+        for task, measured in zip(tasks, pool.imap(measure, tasks), strict=True):
+            result[task].append(measured)
     estimates = ratios.estimate(result)
     print(f"| load | {' | '.join(VARIANTS)} |\n{'|---' * (len(VARIANTS) + 1)}|")
     for cell in CELLS:

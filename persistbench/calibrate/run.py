@@ -8,7 +8,6 @@ Three trials of the calls in turn that the suite compares backends with, in the 
 """
 
 import json
-import math
 import multiprocessing
 import os
 import statistics
@@ -19,34 +18,28 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from persistbench import backends, files
+from persistbench import backends, files, sandbox
+from persistbench.calibrate import judge
+from persistbench.calibrate.judge import PLANTED, Rows, Task
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.errors import UserError
-from persistbench.measure import paired
-from persistbench.records import libraries
+from persistbench.measure import actions, paired, process
 from persistbench.records.calibration import (
-    ALLOWED_ALARMS,
     FILE,
-    REQUIRED,
     Agreement,
     Calibration,
-    Planted,
-    needed,
 )
 from persistbench.statistics import ratios
 from persistbench.suite import registration
 from persistbench.suite import run as suite
 
 BACKENDS = (backends.REFERENCE, "joblib")
-QUESTIONS = ("load", "dump")
-PLANTED = (0.0, *REQUIRED)
+QUESTIONS: dict[str, type[actions.Action]] = {"load": actions.Load, "dump": actions.Dump}
 
 LONGEST = paired.QUICK.seconds
 """Cells whose call takes longer are left out: a process makes too few pairs of them."""
@@ -59,19 +52,6 @@ COMPARED, PYPERF_PROCESSES = 5, 4
 
 CELL = "PERSISTBENCH_CELL"
 """Environment variable: what a process of pyperf measures, as JSON."""
-
-
-class Task(NamedTuple):
-    """One process: a cell, and how much slower it is made."""
-
-    question: str
-    pipeline: str
-    backend: str
-    slower: float = 0.0
-
-
-Rows = list[tuple[float, float]]
-"""Of one process: the wall time of each call, and of the same call just before it."""
 
 
 def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
@@ -87,104 +67,89 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
         raise UserError("Calibration forks its processes, and this system cannot: n/a here.")
     started = time.monotonic()
     root = suite.checkout()
-    sys.path.insert(0, str(root))
-    import benchmarks.dump
-    import benchmarks.load  # noqa: F401 (the processes are forked with the suite imported)
-
+    sys.path.insert(0, str(root))  # the catalogue is the checkout's
+    process.import_everything()  # as in the suite: measuring processes are forked afterwards
+    sandbox.fork_from_here()
     name = registration.register()
-    looked = _usable(step)
-    cells = list(looked)
+    seconds = _usable(step)
+    cells = list(seconds)
     rows: dict[Task, list[Rows]] = defaultdict(list)
-    tasks = planned(looked)
-    for process in range(paired.PROCESSES):
+    tasks = planned(seconds)
+    for number in range(paired.PROCESSES):
         for done, (task, result) in enumerate(_measured(tasks), start=1):
             rows[task].append(result)
             step(
                 "each against itself, and made slower",
-                process * len(tasks) + done,
+                number * len(tasks) + done,
                 paired.PROCESSES * len(tasks),
             )
     agreements = _pyperf(cells, rows, step) if find_spec("pyperf") else ()
-    verdict = _judged(cells, rows, agreements, time.monotonic() - started)
+    verdict = judge.judged(cells, rows, agreements, time.monotonic() - started)
     path = root / "results" / name / FILE
     files.publish(path, json.dumps(asdict(verdict)) + "\n")
     return verdict, path
 
 
-def planned(looked: dict[tuple[str, str, str], float]) -> list[Task]:
+def planned(seconds: dict[tuple[str, str, str], float]) -> list[Task]:
     """Return what is measured in each round.
 
     Args:
-        looked: the seconds of a call of each cell.
+        seconds: of a call of each cell.
     """
     return [
         Task(*cell, by)
-        for cell, seconds in looked.items()
+        for cell, own in seconds.items()
         for by in PLANTED
-        if by == 0 or seconds > SHORTEST
+        if by == 0 or own > SHORTEST
     ]
 
 
-def ready(task: Task) -> Any:
-    """Return the suite's own benchmark of a cell, with the same backend as its reference."""
-    from benchmarks.dump import Dump
-    from benchmarks.load import Load
-
-    question: Any = {"load": Load, "dump": Dump}[task.question]
-    benchmark = question()
-    benchmark.references = lambda cell: (
-        (backends.FLOOR, question, backends.FLOOR),
-        ("same", question, task.backend),
-    )
-    benchmark.setup(task.pipeline, task.backend)
+def ready(task: Task) -> paired.PairedCalls:
+    """Return the suite's own paired calls of a cell, with the same backend as last reference."""
+    action = QUESTIONS[task.question]
+    cell = Cell(catalogue.get(task.pipeline), backends.get(task.backend))
+    references = ((backends.FLOOR, action, backends.FLOOR), ("same", action, task.backend))
+    calls = actions.pair(cell, action, references)
     if task.slower:
-        benchmark.call = _slowed(benchmark.call, task.slower)
-    return benchmark
+        calls.own = Slowed(calls.own, task.slower)
+    return calls
 
 
-def row(benchmark: Any, task: Task) -> tuple[float, float]:
-    """Make the calls in turn as asv does, and return one row."""
-    benchmark.setup(task.pipeline, task.backend)
-    start = benchmark.timer()
-    benchmark.call()
-    wall = benchmark.timer() - start
-    benchmark.teardown(task.pipeline, task.backend)
-    return wall, benchmark.turns[len(benchmark.twins) - 1]  # the last twin is the same backend
-
-
-def turns(task: Task, seconds: float = paired.SECONDS, least: int = paired.QUICK.calls) -> Rows:
-    """Return the rows of this process, as asv makes them; the first one does not count.
+def rows_of_process(
+    task: Task, seconds: float = paired.SECONDS, least: int = paired.QUICK.calls
+) -> Rows:
+    """Return the rows of this process, as the suite makes them; the first one does not count.
 
     Args:
         task: what is measured.
         seconds: for so long.
         least: so many rows at least after the first.
     """
-    benchmark = ready(task)
-    start = time.perf_counter()
-    rows = [row(benchmark, task)]
-    while time.perf_counter() < start + benchmark.warmup_time:
-        rows.append(row(benchmark, task))
-    most, end = len(rows) + paired.CALLS, time.perf_counter() + seconds
-    while len(rows) < 1 + least or (len(rows) < most and time.perf_counter() < end):
-        rows.append(row(benchmark, task))
-    return rows
+    return [(row.wall, row.references[-1]) for row in ready(task).rows(seconds, least)]
 
 
-def _slowed(call: Callable[[], Any], by: float) -> Callable[[], None]:
-    def slowed() -> None:
+class Slowed:
+    """An action whose call takes longer by a chosen share."""
+
+    def __init__(self, action: paired.Timed, by: float) -> None:
+        """Take the action, and the share, such as 0.05."""
+        self._action = action
+        self._by = by
+        self.warming = action.warming
+        self.before, self.reset = action.before, action.reset
+
+    def call(self) -> None:
+        """Call, then wait."""
         start = time.perf_counter()
-        call()
-        end = start + (time.perf_counter() - start) * (1 + by)
+        self._action.call()
+        end = start + (time.perf_counter() - start) * (1 + self._by)
         while time.perf_counter() < end:
             pass
-
-    return slowed
 
 
 def _usable(step: Callable[[str, int, int], None]) -> dict[tuple[str, str, str], float]:
     """Return the cells that hold a right answer and are quick enough, with a call's seconds."""
-    # `raw` is called in turn with all, as in the suite.
+    # Every call is paired with `raw`, as in the suite.
     every = [
         (pipeline, name)
         for pipeline in catalogue.discover()
@@ -200,7 +165,7 @@ def _usable(step: Callable[[str, int, int], None]) -> dict[tuple[str, str, str],
     for done, (task, rows) in enumerate(_measured(tasks, 0.0, least=1), start=1):
         if rows[-1][0] < LONGEST:
             result[task[:3]] = rows[-1][0]
-        step("looking how long each call takes", done, len(tasks))
+        step("timing a call of each", done, len(tasks))
     return result
 
 
@@ -213,7 +178,7 @@ def _measured(
         tempfile.TemporaryDirectory() as folder,
         context.Pool(1, os.chdir, (folder,), maxtasksperchild=1) as pool,
     ):
-        measure = partial(turns, seconds=seconds, least=least)
+        measure = partial(rows_of_process, seconds=seconds, least=least)
         yield from zip(tasks, pool.imap(measure, tasks, chunksize=1), strict=True)
 
 
@@ -251,62 +216,6 @@ def _pyperf_values(cell: tuple[str, str, str]) -> list[float]:
         (made,) = json.loads(output.read_text())["benchmarks"][0]["runs"]
         values: list[float] = made["values"]
         return values
-
-
-def _judged(
-    cells: list[tuple[str, str, str]],
-    rows: dict[Task, list[Rows]],
-    agreements: tuple[Agreement, ...],
-    seconds: float,
-) -> Calibration:
-    """Return the verdict; what is called different is decided as in the report."""
-    measured = {
-        (cell, by): [[own / same for own, same in process[1:]] for process in rows[Task(*cell, by)]]
-        for cell in cells
-        for by in PLANTED
-        if Task(*cell, by) in rows
-    }
-    estimates = ratios.estimate(measured)
-    different = {
-        key: not result.interval()[1] <= 1 <= result.interval()[2]
-        for key, result in estimates.items()
-    }
-    large = [cell for cell in cells if all((cell, by) in measured for by in PLANTED)]
-    many = [
-        [ratios.typical(process) for process in measured[cell, 0.0]]
-        for cell in cells
-        if len(measured[cell, 0.0][0]) >= ratios.GROUPS[-2]
-    ]
-    usual = ratios.usual(many)
-    noise = math.sqrt(usual.variance)
-    planted = tuple(
-        Planted(by, len(large), sum(different[cell, by] for cell in large)) for by in PLANTED if by
-    )
-    return Calibration(
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        len(cells),
-        sum(different[cell, 0.0] for cell in cells),
-        planted,
-        noise,
-        needed([_between(estimates[cell, 0.0]) for cell in large], planted),
-        agreements,
-        round(seconds, 1),
-        libraries.versions({*libraries.LIBRARIES, "asv", libraries.INSTRUMENT}),
-        _wider([estimates[cell, 0.0] for cell in cells]),
-    )
-
-
-def _between(found: ratios.LogRatio) -> float:
-    """Return the variance between the processes of a cell."""
-    return (found.variance - ratios.SHARED_SD**2) * paired.PROCESSES
-
-
-def _wider(same: list[ratios.LogRatio]) -> float:
-    """Return the factor by which the intervals of equal things are too narrow, at least 1."""
-    reaches = [(abs(result.mean), math.log(result.interval()[2]) - result.mean) for result in same]
-    needed = sorted((distance / reach for distance, reach in reaches), reverse=True)
-    allowed = math.floor(ALLOWED_ALARMS * len(same))
-    return max(1.0, round(needed[allowed] * 1.001, 3)) if needed else 1.0
 
 
 def _wall(rows: Rows) -> float:

@@ -1,31 +1,37 @@
-"""Calls in turn: the reference and the backend one after the other in one process.
+"""The one measuring loop: each call of a backend is paired with calls of its references.
 
-A shared machine drifts: the same call takes 20 % more a minute later. What both of two
-calls in turn pay cancels in their ratio. Every timed call leaves a row: its wall time, its
-CPU time, and the wall times of the references called just before and after it. The process writes
-rows to a folder of the run; asv's plugin gathers them beside asv's results, in
+A shared machine drifts: the same call takes 20 % more a minute later. What both of two paired
+calls pay cancels in their ratio. Every call leaves a row: its wall time, its CPU time, and the wall
+times of the references called just before and after it. The process writes its rows to the folder
+of the run; asv's plugin gathers them beside asv's results, in
 ``results/<machine>/<commit>-<environment>.pairs.jsonl``: a line for each cell and question.
 
-Only the standard library is imported here: the plugin runs wherever asv is installed.
+The suite, the calibration and the experiments of docs/ measure with this loop. asv is not imported
+here, nor is NumPy: the plugin runs wherever asv is installed.
 """
 
+import gc
 import hashlib
 import json
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from persistbench.records import run
 from persistbench.records.pairs import Key
 
 PROCESSES = 5
-"""In so many processes the calls in turn of a cell are made, unless they are slow."""
+"""In so many processes the paired calls of a cell are made, unless they are slow."""
 
 CALLS, SECONDS = 30, 0.15
-"""So many calls a process makes, or as many as fit into these seconds with those in turn."""
+"""So many calls a process makes, or as many as fit into these seconds, references included."""
+
+WARM_UP_SECONDS = 0.02
+"""So long a process calls before anything counts; its first call never does."""
 
 
 class Pace(NamedTuple):
@@ -61,7 +67,7 @@ class Recorder:
 
         Args:
             key: what is measured.
-            references: the names of what is called in turn with it.
+            references: the names of what it is paired with.
         """
         self._file = -1
         self._key = key
@@ -82,6 +88,107 @@ class Recorder:
 
     def _write(self, content: Any) -> None:
         os.write(self._file, json.dumps(content).encode() + b"\n")
+
+
+class Timed(Protocol):
+    """What is called; :mod:`persistbench.measure.actions` has those of the suite."""
+
+    @property
+    def warming(self) -> int:
+        """So often a reference is called before anything counts."""
+
+    def before(self) -> None:
+        """Do what belongs right before a call, outside the clock."""
+
+    def call(self) -> None:
+        """Do what is timed."""
+
+    def reset(self) -> None:
+        """Undo what the call left, outside the clock."""
+
+
+class Row(NamedTuple):
+    """One call, and one of each reference, all in seconds.
+
+    Attributes:
+        wall: of the call.
+        cpu: of the call, of all threads of the process.
+        references: wall time of each reference, in the order in which they were given.
+    """
+
+    wall: float
+    cpu: float
+    references: tuple[float, ...]
+
+
+class PairedCalls:
+    """Calls of one process, each paired with calls of its references.
+
+    Attributes:
+        own: what is measured.
+        names: of the references.
+        record: is called with each row, such as :meth:`Recorder.add`.
+    """
+
+    def __init__(self, own: Timed, references: Mapping[str, Timed]) -> None:
+        """Take what is ready to be called.
+
+        Args:
+            own: what is measured.
+            references: by name; each is called before anything counts, as often as its attribute
+                ``warming`` says.
+        """
+        self.own = own
+        self.names = list(references)
+        self.record: Callable[[float, float, Sequence[float]], None] = lambda *_: None
+        self._references = list(references.values())
+        self._rows = 0
+        for reference in self._references:
+            for _ in range(reference.warming):
+                timed(reference)
+
+    def row(self) -> Row:
+        """Make one call, and one of each reference, in an order that changes from row to row."""
+        last = len(self._references)  # the index of the call itself
+        calls = [*self._references, self.own]
+        seconds = {index: timed(calls[index]) for index in order(self._rows, last + 1)}
+        self._rows += 1
+        row = Row(*seconds[last], tuple(seconds[index][0] for index in range(last)))
+        self.record(*row)
+        return row
+
+    def rows(self, seconds: float = SECONDS, least: int | None = None) -> list[Row]:
+        """Return the rows of a process, as the suite makes them; the first one does not count.
+
+        Args:
+            seconds: for so long calls are made after the warm-up.
+            least: so many rows at least after the first; None for those of the :func:`pace`.
+        """
+        start = time.perf_counter()
+        rows = [self.row()]
+        least = pace(rows[0].wall).calls if least is None else least
+        while time.perf_counter() < start + WARM_UP_SECONDS:
+            rows.append(self.row())
+        most, end = len(rows) + CALLS, time.perf_counter() + seconds
+        while len(rows) < 1 + least or (len(rows) < most and time.perf_counter() < end):
+            rows.append(self.row())
+        return rows
+
+
+def timed(action: Timed) -> tuple[float, float]:
+    """Make one call; return its wall time and its CPU time in seconds.
+
+    The garbage collector is on, as in production; asv's timeit has switched it off.
+    """
+    action.before()
+    gc.enable()
+    cpu = time.process_time()
+    start = time.perf_counter()
+    action.call()
+    wall = time.perf_counter() - start
+    cpu = time.process_time() - cpu
+    action.reset()
+    return wall, cpu
 
 
 def order(row: int, count: int) -> list[int]:
