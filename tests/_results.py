@@ -3,11 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from asv.benchmarks import Benchmarks
-from asv.results import Results
+from asv.results import Results, get_filename
 from asv.runner import BenchmarkResult
 from asv.util import write_json
 
@@ -97,10 +98,10 @@ def measured(
         None,
     )
     described = {"name": name, "version": version, "params": grid or params()}
-    result.add_result(described, round_, record_samples=True)
-    result._started_at[name] = started
+    when = datetime.fromtimestamp(started / 1000, UTC)
+    result.add_result(described, round_, record_samples=True, started_at=when)
     result.save(str(folder))
-    return folder / result._filename
+    return folder / get_filename(machine, commit, "env")
 
 
 def record(path: Path, **facts: Any) -> None:
