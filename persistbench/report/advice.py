@@ -1,33 +1,32 @@
-"""What a reader should do: the sentences of docs/safety.md, which is their only source."""
+"""What a reader should do: the numbered list of docs/safety.md, its only source."""
 
 import re
 import sysconfig
-import textwrap
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from markupsafe import Markup, escape
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+from markupsafe import Markup
 
-_PLACES = (
+_FILES = (
     Path(__file__).parents[2] / "docs" / "safety.md",  # of a checkout
     Path(sysconfig.get_path("data"), "share", "doc", "persistbench", "safety.md"),  # of a wheel
 )
 
-_ITEM = re.compile(
-    r'^\d+\. +<a id="(?P<id>[a-z]+)"></a>\*\*(?P<sentence>.+?)\*\*(?P<rest>.*?)(?=^\d+\. |^#|\Z)',
-    re.MULTILINE | re.DOTALL,
-)
-_FENCE = re.compile(r"^ *```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_MARKDOWN = MarkdownIt("commonmark")
+_ANCHOR = re.compile(r'<a id="([a-z]+)">')
 
 
 class Advice(NamedTuple):
-    """One sentence of the numbered list.
+    """One item of the numbered list.
 
     Attributes:
-        sentence: what to do.
-        why: what stands after it.
-        code: how, in Python; empty where it takes none.
+        sentence: what to do; the item's bold text, as HTML.
+        why: the text after the sentence, as HTML.
+        code: how to do it, in Python; empty where it takes no code.
     """
 
     sentence: Markup
@@ -36,29 +35,33 @@ class Advice(NamedTuple):
 
 
 def document() -> str:
-    """Return docs/safety.md; empty if it is not there."""
-    path = next((path for path in _PLACES if path.is_file()), None)
+    """Return the text of docs/safety.md; empty if the file is not there."""
+    path = next((path for path in _FILES if path.is_file()), None)
     return path.read_text(encoding="utf-8") if path else ""
 
 
 @cache
 def read() -> dict[str, Advice]:
     """Return the advice by its anchor, in the order of the document."""
-    result = {}
-    for item in _ITEM.finditer(document()):
-        code = _FENCE.search(item["rest"])
-        result[item["id"]] = Advice(
-            _text(item["sentence"]),
-            _text(_FENCE.sub("", item["rest"])),
-            textwrap.dedent(code[1]).rstrip() if code else "",
-        )
-    return result
+    tree = SyntaxTreeNode(_MARKDOWN.parse(document()))
+    items = (node for node in tree.walk() if node.type == "list_item")
+    return dict(advice for item in items for advice in _advice(item))
 
 
-def _text(markdown: str) -> Markup:
-    """Return a paragraph as HTML; of Markdown it knows code."""
-    parts = " ".join(markdown.split()).split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
-        for index, part in enumerate(parts)
-    )
+def _advice(item: SyntaxTreeNode) -> Iterator[tuple[str, Advice]]:
+    """Yield the anchor and the advice of a list item; nothing if the item has no anchor."""
+    text = next(node.children for node in item.walk() if node.type == "inline")
+    anchor = _ANCHOR.fullmatch(text[0].content) if text[0].type == "html_inline" else None
+    if anchor is None:
+        return
+    at = next(index for index, node in enumerate(text) if node.type == "strong")
+    sentence, why = _html(text[at].children), _html(text[at + 1 :])
+    code = next((node.content.rstrip() for node in item.children if node.type == "fence"), "")
+    yield anchor[1], Advice(sentence, why, code)
+
+
+def _html(inline: Sequence[SyntaxTreeNode]) -> Markup:
+    """Return inline text as HTML; the document is the project's own."""
+    tokens = [token for node in inline for token in node.to_tokens()]
+    text = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    return Markup(" ".join(str(text).split()))  # noqa: S704
