@@ -1,9 +1,9 @@
 """How much does a ratio differ from one run to the next? Prints a table for methodology.md.
 
-Run in a checkout: `.venv/bin/python docs/experiments/between_runs.py`. The processes of a run
-are forked from one, and share what lies where in its memory. Here ten are started one by one, each forks
-four that make the suite's paired calls, and the variance is split (one-way analysis of
-variance) into that of the processes and what those of one run have in common.
+Run in a checkout: `.venv/bin/python docs/experiments/between_runs.py`. The processes of a run are
+forked from one process, and share what lies where in its memory. Here ten such processes are
+started one by one; each forks four that make the suite's paired calls. The variance is split
+(one-way analysis of variance) into that of the processes and what those of one run share.
 """
 
 import math

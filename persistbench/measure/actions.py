@@ -279,17 +279,20 @@ def _saved(cell: Cell) -> tuple[Any, Any]:
     return pair
 
 
-@functools.cache
 def just_written(artifact: str) -> str:
     """Return a copy in the working directory, which is new, and in the TMPDIR of all artifacts.
 
     A file that was written at once is read up to 1.4 times as fast as one that came into the page
     cache from the disk in pieces, and the system drops what nobody has read for minutes.
     """
-    copy = Path(Path(artifact).name).absolute()
-    with open(artifact, "rb") as whole, copy.open("wb") as written:
+    return _copy(artifact, str(Path(Path(artifact).name).absolute()))
+
+
+@functools.cache  # one copy for all paired calls
+def _copy(artifact: str, copy: str) -> str:
+    with open(artifact, "rb") as whole, open(copy, "wb") as written:
         shutil.copyfileobj(whole, written, _PIECE)
-    return str(copy)
+    return copy
 
 
 _PIECE = 2**22  # of a copy, in bytes: smaller ones leave smaller pieces in the page cache
