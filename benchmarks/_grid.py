@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 
 from persistbench import backends, files, sandbox
@@ -13,6 +14,7 @@ from persistbench.measure import actions, paired, process
 from persistbench.outcomes import Outcome, Verdict, of_exception
 from persistbench.records import outcome, run
 from persistbench.suite import versions
+from persistbench.suite.loop import Loop
 
 try:
     if "asv_runner" in sys.modules:  # asv's own processes; no other has its loop
@@ -163,7 +165,10 @@ class Timed(Grid):
         key = (self.question, cell.pipeline.name, cell.backend.id)
         self.calls = actions.pair(cell, self.action)
         self.calls.record = paired.Recorder(key, self.calls.names).add
+        start = time.perf_counter()
         self.row = self.calls.row()
+        took = time.perf_counter() - start
+        self.warmup_time, self.repeat = Loop(self.warmup_time, self.repeat).after(took)
         if self.ranks:
             self.min_run_count = 1 + paired.pace(self.row.wall).calls  # asv reads it after setup
 
