@@ -1,8 +1,8 @@
 """The asv suite: one file per question.
 
-Backends, pipelines and harness are part of the benchmark, so like every asv benchmark
-they come from the working tree, not from the installed distribution: a file dropped in
-is measured before it is committed. What an environment varies is the libraries.
+Backends, pipelines and harness are part of the benchmark. Like every asv benchmark they come from
+the working tree, not from the installed distribution. So a new file is measured before it is
+committed. An environment varies the libraries.
 """
 
 import sys

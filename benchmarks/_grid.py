@@ -35,9 +35,9 @@ class CellFailedError(Exception):
 
 
 def once_in_a_run(name, make):
-    """Return what another process of this run has found out, or find it out.
+    """Return the result that another process of this run has kept, or make and keep it.
 
-    Questions that are answered by one measurement share it so.
+    Questions that one measurement answers share its result.
     """
     own = run.current()
     path = Path(own.folder if own else ".", f"{files.digest(name)}.json")

@@ -1,8 +1,8 @@
 """How long does loading take when the file is not in memory, as after a deployment or a restart?
 
-Before every call the file is written to the disk and dropped from the page cache, and it is
-checked that no page is left. What lies below this system, such as the host's cache of a
-virtual machine, is not emptied.
+Before every call the file is written to the disk and dropped from the page cache. A check follows
+that no page is left. Caches below this system are not emptied, such as those of a virtual
+machine's host.
 """
 
 from benchmarks._grid import Timed

@@ -2,7 +2,7 @@
 
 All backends of a pipeline share three processes: each starts and imports what all need, and is
 then copied for every backend, which imports what is its own, loads and predicts once. The first
-stage that is asked starts them, the others take its answers from the folder of the run.
+stage that asv measures starts them. The others read the answers in the folder of the run.
 """
 
 import os

@@ -34,11 +34,11 @@ def _question(count, kind, mapped):
 
     name = f"{'map_' * mapped}workers_{count}_{kind}"
     # What cannot be mapped leaves the same objects in memory as the reference.
-    asked = MAPPING if mapped else [REFERENCE, *MAPPING]
+    backend_ids = MAPPING if mapped else [REFERENCE, *MAPPING]
     facts = {
         "count": count,
         "mapped": mapped,
-        "params": (PIPELINES, asked),
+        "params": (PIPELINES, backend_ids),
         f"track_{name}": track,
         "__module__": __name__,
     }

@@ -1,4 +1,4 @@
-"""Where fitted pipelines and artifacts are kept between processes and runs.
+"""Where fitted pipelines and artifacts are kept between processes and runs; all may be lost.
 
 One private folder in TMPDIR holds them all: the folder decides the file system, and a
 fair comparison needs the same one for every backend. Fitted pipelines are pickles, so

@@ -1,6 +1,6 @@
 """Does the instrument find what is there, and nothing else, on this machine?
 
-Three trials of the calls in turn that the suite compares backends with, in the same loop:
+It tries the measuring loop that the suite compares backends with, in three ways:
 
 - A/A: a backend against itself. What is called different is a false alarm.
 - A planted slow-down of 5 % and 10 %: what is not called different is a miss.

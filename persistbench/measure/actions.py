@@ -30,7 +30,7 @@ class Action(ABC):
     """What a failure of the timed call itself is called."""
 
     mapped: ClassVar[bool] = False
-    """Whether the cell is asked for memory-mapped."""
+    """Whether the artifact is memory-mapped."""
 
     keeps_heap: ClassVar[bool] = False
     """Whether the process keeps freed memory: :func:`~persistbench.measure.process.keep_heap`."""
@@ -238,11 +238,11 @@ def pair(
     Raises:
         UnsupportedError: this question has no answer for this right cell.
     """
-    wanted = action.references(cell) if references is None else references
+    chosen = action.references(cell) if references is None else references
     # Cells are examined before anything is computed in this process: they fork it.
     others = [
         (name, kind, Cell(cell.pipeline, backends.get(backend_id), mapped=kind.mapped))
-        for name, kind, backend_id in wanted
+        for name, kind, backend_id in chosen
     ]
     right = [(name, kind, other) for name, kind, other in others if other.examine().same]
     if action.keeps_heap:
@@ -282,8 +282,8 @@ def _saved(cell: Cell) -> tuple[Any, Any]:
 def just_written(artifact: str) -> str:
     """Return a copy in the working directory, which is new, and in the TMPDIR of all artifacts.
 
-    A file that was written at once is read up to 1.4 times as fast as one that came into the page
-    cache from the disk in pieces, and the system drops what nobody has read for minutes.
+    A file that was written at once is read up to 1.4 times as fast as a file that came into the
+    page cache in pieces. The system drops the pages of files that nobody has read for minutes.
     """
     return _copy(artifact, str(Path(Path(artifact).name).absolute()))
 

@@ -105,7 +105,7 @@ def _run(cells: Sequence["Cell"], imported: Imports | None) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _child(request: dict[str, Any], asked: float) -> Any:
+def _child(request: dict[str, Any], requested: float) -> Any:
     sys.path.insert(0, request["root"])
     from persistbench import backends
 
@@ -119,7 +119,7 @@ def _child(request: dict[str, Any], asked: float) -> Any:
     shared, own = request["imported"]["shared"], request["imported"]["own"]
     begun = time.monotonic()
     _import(shared)
-    start = {"interpreter": STARTED - asked, "imports": time.monotonic() - begun}
+    start = {"interpreter": STARTED - requested, "imports": time.monotonic() - begun}
     return [
         _stages(start, own[backend.id], backend, path, rows, use) for backend, path in artifacts
     ]

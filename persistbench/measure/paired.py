@@ -53,7 +53,7 @@ QUICK = Pace(0.06, PROCESSES, 10)
 
 PACES = (QUICK, Pace(0.3, 3, 3), Pace(1.0, 2, 0), Pace(math.inf, 1, 0))
 """The minutes are worth more elsewhere than in slow calls: they are slower than others by far.
-Three calls are once at each place of a row with two references."""
+In three calls each of the three is once first, once second and once last."""
 
 _NOTED = 0.005
 """Seconds: shorter calls leave no note of their pace, because they need none."""
@@ -194,9 +194,10 @@ def timed(action: Timed) -> tuple[float, float]:
 def order(row: int, count: int) -> list[int]:
     """Return the order in which calls are made, as indices.
 
-    A call is quicker after one of its own kind, and slower if it is the first of a row, because the
-    harness has worked before it. So in the course of twice as many rows as there are
-    calls, each is as often at each place; and of three, each is as often called after each other.
+    A call is quicker after a call of its own kind. It is slower as the first of a row, because the
+    harness has worked before it. So the order changes from row to row. Within twice as many rows
+    as there are calls, each call is equally often at each position. Of three calls, each follows
+    each other one equally often.
 
     Args:
         row: counted from 0.

@@ -1,7 +1,7 @@
 """How dump and load grow with what is saved: one array, or many small Python objects.
 
-A backend saves pipelines of one kind in all their sizes, in turn and in one process: what the
-machine does meanwhile bends no line. Sizes that would take too long, or that do not fit into
+A backend saves pipelines of one kind in all their sizes, one after the other and in one process.
+So a change of the machine's speed bends no line. Sizes that would take too long, or that do not fit into
 memory or on the disk, are refused before they start.
 """
 
@@ -68,9 +68,9 @@ def measure(kind: str, backend: Backend) -> dict[str, dict[str, Any]]:
     """Return what a backend takes for each size of a kind.
 
     Returns:
-        By the pipeline's name, either ``verdict`` (a refusal or a failure), or for each of
-        ``dump`` and ``load`` the seconds of each call, and in ``faults`` how many pages each
-        load has asked the kernel for.
+        A dict by the pipeline's name. It has ``verdict`` (a refusal or a failure), or
+        ``dump``, ``load`` and ``faults``. The first two are the seconds of each call; ``faults``
+        is the number of page faults of each load.
     """
     result: dict[str, dict[str, Any]] = {}
     right: list[Cell] = []

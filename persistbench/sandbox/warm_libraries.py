@@ -1,8 +1,7 @@
 """Imported by the fork server of trials that use every backend: what their children need.
 
-joblib comes
-before dill: dill adds what it can save to Python's own pickler, of which joblib takes a copy, and
-with dill first joblib would save lambdas and open files, too.
+joblib comes before dill. dill adds what it can save to Python's own pickler, and joblib copies that
+pickler. With dill first, joblib would also save lambdas and open files.
 """
 
 import contextlib
