@@ -1,8 +1,8 @@
 """How dump and load grow with what is saved: one array, or many small Python objects.
 
 A backend saves pipelines of one kind in all their sizes, one after the other and in one process.
-So a change of the machine's speed bends no line. Sizes that would take too long, or that do not fit into
-memory or on the disk, are refused before they start.
+So a change of the machine's speed bends no line. A size that would take too long is refused before
+it starts; so is a size that does not fit into memory or on the disk.
 """
 
 import gc
