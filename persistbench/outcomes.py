@@ -25,13 +25,46 @@ class Outcome(StrEnum):
     NOT_INSTALLED = "not-installed"
     UNSUPPORTED = "unsupported"
 
+    @property
+    def came_back(self) -> bool:
+        """Whether a pipeline was loaded and answered, rightly or wrongly."""
+        return self in _CAME_BACK
 
-WORST = (
-    Outcome.LABELS_DIFFER,
-    Outcome.VALUES_DIFFER,
+    @property
+    def silent(self) -> bool:
+        """Whether answers are wrong and no error says so."""
+        return self in _SILENT
+
+    @property
+    def died(self) -> bool:
+        """Whether the process ended, or was ended, before it gave an answer."""
+        return self in _DIED
+
+    @property
+    def refusal(self) -> bool:
+        """Whether it was said before anything was saved: a result (n/a), not a failure.
+
+        A dump that reports success and then cannot be used is a failure.
+        """
+        return self in _REFUSALS
+
+    @property
+    def severity(self) -> int:
+        """Where it stands from worst (0) to harmless.
+
+        Silent wrong answers come first, then crashes, errors, ``same`` and refusals.
+        """
+        return _FROM_WORST.index(self)
+
+
+_SILENT = (Outcome.LABELS_DIFFER, Outcome.VALUES_DIFFER)
+_CAME_BACK = (*_SILENT, Outcome.STATE_DIFFERS, Outcome.SAME)
+_DIED = (Outcome.CRASH, Outcome.TIMEOUT)
+_REFUSALS = (Outcome.UNSUPPORTED, Outcome.ERROR_AT_DUMP, Outcome.NOT_INSTALLED)
+_FROM_WORST = (
+    *_SILENT,
     Outcome.STATE_DIFFERS,
-    Outcome.CRASH,
-    Outcome.TIMEOUT,
+    *_DIED,
     Outcome.ERROR_AT_USE,
     Outcome.ERROR_AT_LOAD,
     Outcome.SAME,
@@ -40,12 +73,8 @@ WORST = (
     Outcome.ERROR_AT_BUILD,
     Outcome.NOT_INSTALLED,
 )
-"""From what nobody notices and everybody pays for, by what does no harm, to where there was nothing
-that could do any."""
 
-# Said before anything was saved: a result (n/a), not a failure. A dump that
-# reports success and then cannot be used is a failure.
-REFUSALS = frozenset({Outcome.ERROR_AT_DUMP, Outcome.NOT_INSTALLED, Outcome.UNSUPPORTED})
+WORST = _FROM_WORST
 
 
 @dataclass(frozen=True)
@@ -81,7 +110,7 @@ class Verdict:
     @property
     def refused(self) -> bool:
         """Whether the cell is n/a rather than failed."""
-        return (self.outcome in REFUSALS or self.by_design) and not self.machine_fault
+        return (self.outcome.refusal or self.by_design) and not self.machine_fault
 
 
 def explain(error: BaseException) -> str:
