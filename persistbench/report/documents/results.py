@@ -1,0 +1,149 @@
+"""The reference results, and the words in which the documents print them."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+from persistbench.errors import UserError
+from persistbench.records.collect import collect
+from persistbench.records.figures import Cells, Figure, Place, Table
+from persistbench.report import compare
+from persistbench.report.safety import Record
+from persistbench.units import human, times
+
+EQUAL = 1.02
+WIDTH = 120
+"""Characters of a line in a document."""
+
+_PREFIX = "reference-"
+"""The names of machines whose results are the project's own begin with this."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of the one reference machine.
+
+    Attributes:
+        table: all results.
+        index: of the reference machine among the places of the table.
+    """
+
+    table: Table
+    index: int
+
+    @property
+    def place(self) -> Place:
+        """The machine and the environment of the reference results."""
+        return self.table.places[self.index]
+
+    def facts(self) -> dict[str, str]:
+        """Return what is known of the machine, by heading."""
+        return dict(self.place.facts)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The figures by pipeline, or by size, by backend and by question."""
+        return self.table.cells(self.place) | self.table.scaled(self.place)
+
+    def figure(self, question: str, pipeline: str, backend: str) -> Figure | None:
+        """Return the figure of a cell; None if the cell has no value."""
+        figure = self.cells[pipeline].get(backend, {}).get(question)
+        return figure if figure is not None and figure.value is not None else None
+
+    def value(self, question: str, pipeline: str, backend: str) -> float:
+        """Return the median of a cell.
+
+        Raises:
+            UserError: the cell has no value, and a sentence needs it.
+        """
+        figure = self.figure(question, pipeline, backend)
+        if figure is None or figure.value is None:
+            raise UserError(f"{self.place.machine} has no {question} of {pipeline} with {backend}.")
+        return figure.value
+
+    def shown(self, question: str, pipeline: str, backend: str) -> str:
+        """Return the median of a cell with its unit."""
+        figure = self.figure(question, pipeline, backend)
+        return human(figure.value, figure.unit) if figure else "n/a"
+
+    def ratio(self, question: str, pipeline: str, backend: str) -> str:
+        """Return the paired ratio of a cell to the cell of ``pickle-5``."""
+        one, other = (self.figure(question, pipeline, name) for name in (backend, "pickle-5"))
+        return compared(one, other)
+
+    def multiple(self, question: str, pipeline: str, backend: str) -> str:
+        """Return an exact figure as a multiple of the figure of ``pickle-5``."""
+        value, of = (self.value(question, pipeline, name) for name in (backend, "pickle-5"))
+        return times(value / of)
+
+    def records(self, trial: str) -> list[Record]:
+        """Return the records of a trial on this machine."""
+        return dict(self.table.tried(trial)).get(self.index, [])
+
+
+def compared(one: Figure | None, other: Figure | None) -> str:
+    """Return the ratio of two figures: `=` if they are equal, ± x % if it is undecided.
+
+    They are equal where the 99 % interval of the ratio lies inside ± 2 %. It is undecided where
+    the interval holds 1 and is wider.
+    """
+    if one is None or other is None:
+        return "n/a"
+    ratio = compare.ratio(one, other)
+    if ratio.low >= 1 / EQUAL and ratio.high <= EQUAL:
+        return f"={times(ratio.value)}"
+    if ratio.low <= 1 <= ratio.high:
+        return f"{times(ratio.value)} ± {math.sqrt(ratio.high / ratio.low) - 1:.0%}"
+    return times(ratio.value)
+
+
+@cache
+def reference(results: Path) -> Results:
+    """Return the reference results.
+
+    Args:
+        results: the results folder.
+
+    Raises:
+        UserError: there is no reference machine, or there are several.
+    """
+    table = collect(results)
+    own = [index for index, one in enumerate(table.places) if one.machine.startswith(_PREFIX)]
+    if len(own) != 1:
+        raise UserError(f"{results} has {len(own)} machines whose name begins with {_PREFIX}.")
+    return Results(table, own[0])
+
+
+def bullets(claims: Iterable[str]) -> str:
+    """Return a list in Markdown, a line at most :data:`WIDTH` characters long."""
+    return "\n".join(
+        textwrap.fill(
+            claim,
+            WIDTH,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for claim in claims
+    )
+
+
+def grid(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = (f"| {' | '.join(row)} |" for row in (headings, *rows))
+    return "\n".join([next(lines), f"|{'---|' * len(headings)}", *lines])
+
+
+def holds(what: bool, sentence: str) -> str:
+    """Return a sentence that the records support.
+
+    Raises:
+        UserError: they no longer do; the sentence has to be written anew.
+    """
+    if not what:
+        raise UserError(f"The reference results no longer support the sentence: {sentence}")
+    return sentence
