@@ -122,10 +122,9 @@ def _safety(own: Results) -> str:
 def _survival(own: Results) -> str:
     records = own.records(trial.SURVIVAL)
     rows = survival.counts(records)
+    same = [record for record in records if record["outcome"] == Outcome.SAME]
     back = {
-        name: {
-            r["subject"] for r in records if (r["backend"], r["outcome"]) == (name, Outcome.SAME)
-        }
+        name: {record["subject"] for record in same if record["backend"] == name}
         for name in _COMPARED
     }
     return (

@@ -15,6 +15,8 @@ from persistbench.report.safety import Record
 from persistbench.units import human, times
 
 EQUAL = 1.02
+"""A ratio whose interval lies between this and its inverse is equal."""
+
 WIDTH = 120
 """Characters of a line in a document."""
 

@@ -88,8 +88,8 @@ def _onnx(small: dict[str, faults.Sum]) -> str:
     onnx = small["onnx"]
     return (
         f"**ONNX has no checksum either.** {onnx.share(faults.SILENT)[0]} of {onnx.tried} flipped "
-        "bits in `small` changed labels or values. Only the answers of a predictor can be compared, "
-        "so its `same` says less than the `same` of an estimator."
+        "bits in `small` changed labels or values. Only the answers of a predictor can be "
+        "compared, so its `same` says less than the `same` of an estimator."
     )
 
 
