@@ -72,8 +72,13 @@ def case() -> Case:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of this checkout as it is on disk, without results, in a git repository of its own."""
+    return copy_checkout(tmp_path)
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Make such a copy in a folder; return where it is."""
     root = Path(__file__).parents[1]
-    copy = tmp_path / "checkout"
+    copy = folder / "checkout"
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=root,

@@ -1,23 +1,28 @@
-"""asv runs the suite: what is dropped in is measured, what is wrong gets no number."""
+"""asv runs the suite: what is dropped in is measured, what is wrong gets no number.
 
-import json
+A run of asv takes its time, so the tests share three: one that asks everything and succeeds, one
+with failures, and a quick one after that.
+"""
+
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from asv.results import iter_results
 
 from persistbench.measure import paired
 from persistbench.measure.fresh import STAGES
 from persistbench.records import jsonl, pairs
-from persistbench.suite.registration import describe
+from persistbench.suite import versions
+from tests.conftest import copy_checkout
 
-ROOT = Path(__file__).parents[1]
 EXISTING = ("-E", f"existing:{sys.executable}", "--set-commit-hash", "HEAD")
 
 PIPELINE = '''
@@ -65,100 +70,143 @@ BACKENDS = (Extra("right"), Extra("wrong"), Extra("refusing"), Extra("flaky"))
 '''
 
 
-@pytest.fixture
-def suite(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with one new pipeline and one new backend file, on an unknown machine."""
+BROKEN = "def build(): raise RuntimeError('<script>no data</script>')\n"
+
+
+def prepared(folder: Path) -> Path:
+    """Return a checkout with new pipelines and a new backend file, on an unknown machine."""
+    checkout = copy_checkout(folder)
     (checkout / "pipelines" / "extra.py").write_text(PIPELINE)
+    (checkout / "pipelines" / "broken.py").write_text(BROKEN)
     (checkout / "persistbench" / "backends" / "extra.py").write_text(BACKEND)
-    home = checkout.parent / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("PYTHONPATH", str(checkout))
+    for name in ("home", "tmp"):
+        (folder / name).mkdir()
     return checkout
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """Such a checkout for one test."""
+    return prepared(tmp_path)
+
+
+def python(suite: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of the tests' own Python in a checkout."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=suite,
+        env=environment(suite),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def environment(suite: Path) -> dict[str, str]:
+    """Return the environment variables by which the checkout, its user and TMPDIR are found."""
+    home, temporary = (str(suite.parent / name) for name in ("home", "tmp"))
+    return {**os.environ, "HOME": home, "TMPDIR": temporary, "PYTHONPATH": str(suite)}
 
 
 def bench(suite: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `persistbench bench` with the tests' own Python as asv's environment."""
-    return subprocess.run(
-        [sys.executable, "-m", "persistbench", "bench", *EXISTING, *arguments],
-        cwd=suite,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return python(suite, "persistbench", "bench", *EXISTING, *arguments)
 
 
 def plain_asv_run(suite: Path) -> subprocess.CompletedProcess[str]:
     """Register the machine and run the suite with asv alone."""
-    subprocess.run([sys.executable, "-m", "asv", "machine", "--yes"], cwd=suite, check=True)
-    return subprocess.run(
-        [sys.executable, "-m", "asv", "run", *EXISTING, "--quick"],
-        cwd=suite,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert python(suite, "asv", "machine", "--yes").returncode == 0
+    return python(suite, "asv", "run", *EXISTING, "--quick")
 
 
-def figures(suite: Path, benchmark: str) -> dict[tuple[str, str], Any]:
-    """Return the stored value of every cell of a benchmark, by pipeline and backend."""
-    script = (
-        "import sys, json, itertools; from asv.results import iter_results\n"
-        "for r in iter_results('results'):\n"
-        "    p = r.get_result_params(sys.argv[1])\n"
-        "    v = r.get_result_value(sys.argv[1], p)\n"
-        "    print(json.dumps(list(zip(itertools.product(*p), v))))"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", script, benchmark],
-        cwd=suite,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {
-        (pipeline.strip("'"), backend.strip("'")): value
-        for (pipeline, backend), value in json.loads(run.stdout)
-    }
+class Ran(NamedTuple):
+    """What a run has left."""
+
+    suite: Path
+    done: subprocess.CompletedProcess[str]
+    figures: dict[str, dict[tuple[str, str], Any]]
+    samples: dict[str, dict[tuple[str, str], Any]]
+    outcomes: dict[tuple[str, str, str, str], dict[str, Any]]
+    pairs: dict[pairs.Key, pairs.Pairs]
 
 
-def outcomes(suite: Path) -> dict[tuple[str, str, str, str], dict[str, Any]]:
-    """Return the newest record by pipeline, backend, access and question."""
+def ran(suite: Path, done: subprocess.CompletedProcess[str]) -> Ran:
+    """Read the results of a run."""
+    figures, samples = {}, {}
+    (result,) = iter_results(str(suite / "results"))
+    for name in result.get_all_result_keys():
+        grid = result.get_result_params(name)
+        cells = [(p.strip("'"), b.strip("'")) for p in grid[0] for b in grid[1]]
+        figures[name] = dict(zip(cells, result.get_result_value(name, grid), strict=True))
+        samples[name] = dict(zip(cells, result.get_result_samples(name, grid), strict=True))
     (path,) = suite.glob("results/*/*.outcomes.jsonl")
-    result, broken = jsonl.read(path)
+    records, broken = jsonl.read(path)
     assert not broken
     keys = ("pipeline", "backend", "access", "question")
-    return {tuple(record[key] for key in keys): record for record in result}  # type: ignore[misc]
+    newest = {tuple(record[key] for key in keys): record for record in records}
+    (machine,) = (path.parent for path in suite.glob("results/*/machine.json"))
+    paired_calls, broken = pairs.read(next(machine.glob("*.pairs.jsonl"), machine / "none"))
+    assert not broken
+    return Ran(suite, done, figures, samples, newest, paired_calls)  # type: ignore[arg-type]
 
 
-def test_dropped_in_files_are_measured_and_published(suite: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A run of all questions, asked of what has right answers or refuses."""
+    suite = prepared(tmp_path_factory.mktemp("whole"))
+    pipelines = ("extra", "lambda_function")
+    backends = ("extra-right", "extra-refusing", "pickle-5")
+    chosen = [text for name in pipelines for text in ("--pipeline", name)]
+    chosen += [text for name in backends for text in ("--backend", name)]
+    return ran(suite, bench(suite, "--all", *chosen))
+
+
+FAILING = (
+    r"time_load\('small', '(pickle-4|pickle-5|joblib)'",
+    r"time_(dump|load)\('extra', 'extra-flaky'",
+    r"time_load\('extra', 'extra-wrong'",
+    r"label_changes\('extra', 'extra-wrong'",
+    r"time_load\('broken', 'pickle-5'",
+)
+QUICK = (r"time_load\('small', '(pickle-5|joblib)'", r"time_load\('extra', 'extra-wrong'")
+
+
+@pytest.fixture(scope="module")
+def with_failures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
+    """A run with failures, and a narrower and quick one after it."""
+    suite = prepared(tmp_path_factory.mktemp("failing"))
+    first = ran(suite, bench(suite, *(text for one in FAILING for text in ("-b", one))))
+    again = bench(suite, *(text for one in QUICK for text in ("-b", one)), "--quick")
+    return first, ran(suite, again)
+
+
+LOAD, DUMP = "load.Load.time_load", "dump.Dump.time_dump"
+LABELS = "label_changes.LabelChanges.track_label_changes"
+
+
+def test_dropped_in_files_are_measured_and_published(whole: Ran) -> None:
     """An uncommitted pipeline and backend are in the grid, the results and the page."""
-    done = bench(suite, "--pipeline", "extra", "--backend", "extra-right", "--backend", "pickle-5")
-    assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("dump.Dump.time_dump", "load.Load.time_load", "size.Size.track_size"):
-        values = figures(suite, name)
-        assert values["extra", "extra-right"] > 0
-        assert values["extra", "pickle-5"] > 0
-    assert (
-        figures(suite, "label_changes.LabelChanges.track_label_changes")["extra", "extra-right"]
-        == 0
-    )
-    assert math.isnan(figures(suite, "mmap.Map.time_map")["extra", "extra-right"])
-    refused = outcomes(suite)["extra", "extra-right", "map", ""]
-    assert (refused["status"], refused["outcome"]) == ("n/a", "unsupported")
-    assert "inside" in done.stdout
-    assert describe()["machine"] in done.stdout
-    assert (suite / "html" / "index.html").is_file()
-    assert "extra-right" in (suite / "html" / "index.json").read_text()
-    table = (suite / "html" / "figures.csv").read_text()
-    assert ",map,extra,extra-right,,seconds,,,0,n/a,unsupported: " in table
+    assert whole.done.returncode == 0, whole.done.stdout + whole.done.stderr
+    for name in (DUMP, LOAD, "size.Size.track_size"):
+        assert whole.figures[name]["extra", "extra-right"] > 0
+        assert whole.figures[name]["extra", "pickle-5"] > 0
+    assert whole.figures[LABELS]["extra", "extra-right"] == 0
+    html = whole.suite / "html"
+    assert (html / "index.html").is_file()
+    assert "extra-right" in (html / "index.json").read_text()
 
 
-def test_all_questions_are_asked(suite: Path) -> None:
+def test_command_says_where_it_measured_and_what_it_cost(whole: Ran) -> None:
+    """The machine that is named has a folder of results; the share of timed calls is told."""
+    said = re.search(r"^Machine: (\S+)\.", whole.done.stdout, re.MULTILINE)
+    assert said is not None
+    assert (whole.suite / "results" / said[1] / "machine.json").is_file()
+    assert re.search(r"Run and publish: \d+ s, of which .* were inside", whole.done.stdout)
+
+
+def test_all_questions_are_asked(whole: Ran) -> None:
     """With --all, a new pipeline and backend get every figure, and nothing else is edited."""
-    done = bench(suite, "--all", "--pipeline", "extra", "--backend", "extra-right")
-    assert done.returncode == 0, done.stdout + done.stderr
-    table = (suite / "html" / "figures.csv").read_text().splitlines()
+    table = (whole.suite / "html" / "figures.csv").read_text().splitlines()
     own = [line for line in table if ",extra,extra-right," in line]
     status = {line.split(",")[2]: line.split(",")[10] for line in own}
     expected = {"load_cold", "peak_load", "peak_dump", "load_cpu", "load/pickle-5", "dump/raw"}
@@ -166,86 +214,96 @@ def test_all_questions_are_asked(suite: Path) -> None:
     assert {question for question, result in status.items() if result == "ok"} > expected
 
 
-def test_calls_in_turn_are_kept(suite: Path) -> None:
-    """Each timed call has pairs with its references; a quick run adds to them."""
-    bench(suite, "-b", r"time_load\('small', '(pickle-5|joblib)'")
-    (path,) = suite.glob("results/*/*.pairs.jsonl")
-    before, broken = pairs.read(path)
-    assert not broken
-    assert set(before) == {("load", "small", "pickle-5"), ("load", "small", "joblib")}
-    result = before["load", "small", "joblib"]
-    assert [set(result.ratios), len(result.cpu)] == [{"pickle-5", "raw"}, paired.PROCESSES]
-    assert all(len(ratios) >= 3 for ratios in result.ratios["pickle-5"])
-    bench(suite, "-b", r"time_load\('small', 'joblib'", "--quick")
-    after, _ = pairs.read(path)
-    assert after["load", "small", "pickle-5"] == before["load", "small", "pickle-5"]
-    assert after["load", "small", "joblib"].cpu[: paired.PROCESSES] == result.cpu
-    assert len(after["load", "small", "joblib"].cpu) == paired.PROCESSES + 1
+def test_refusals_are_results(whole: Ran) -> None:
+    """What cannot be saved or mapped is n/a with a reason, and the run succeeds."""
+    assert math.isnan(whole.figures[LOAD]["extra", "extra-refusing"])
+    assert math.isnan(whole.figures[LOAD]["lambda_function", "pickle-5"])
+    assert math.isnan(whole.figures["mmap.Map.time_map"]["extra", "extra-right"])
+    refused = whole.outcomes["extra", "extra-right", "map", ""]
+    assert (refused["status"], refused["outcome"]) == ("n/a", "unsupported")
+    assert whole.outcomes["extra", "extra-refusing", "load", ""]["reason"] == "not on a Sunday"
+    assert whole.outcomes["lambda_function", "pickle-5", "load", ""]["outcome"] == "error-at-dump"
+    table = (whole.suite / "html" / "figures.csv").read_text()
+    assert ",map,extra,extra-right,,seconds,,,0,n/a,unsupported: " in table
 
 
-def test_wrong_answer_gets_no_number_and_fails_the_run(suite: Path) -> None:
-    """Asv exits with 2, the cell has no time, and the changed labels are counted."""
-    done = bench(suite, "--pipeline", "extra", "--backend", "extra-wrong")
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert figures(suite, "load.Load.time_load")["extra", "extra-wrong"] is None
-    assert (
-        figures(suite, "label_changes.LabelChanges.track_label_changes")["extra", "extra-wrong"] > 0
-    )
-    for _ in range(2):
-        result = outcomes(suite)
-        record = result["extra", "extra-wrong", "load", ""]
+def test_records_name_what_measured(whole: Ran) -> None:
+    """Every record of a benchmark's process has the versions of asv and asv_runner."""
+    for record in whole.outcomes.values():
+        assert versions.KNOWN.items() <= record["libraries"].items()
+
+
+def test_nothing_of_the_run_is_left(whole: Ran) -> None:
+    """The folder that the processes shared is gone, and no file was half written."""
+    left = {path.name for path in (whole.suite.parent / "tmp").iterdir()}
+    assert len(left) == 1, left  # the folder of fitted pipelines and artifacts, which is kept
+    assert not list(whole.suite.glob("results/**/.saving-*"))
+
+
+def test_failures_fail_the_run_and_spare_the_rest(with_failures: tuple[Ran, Ran]) -> None:
+    """Asv exits with 2, the page is published, and cells beside the failed ones have figures."""
+    for run in with_failures:
+        assert run.done.returncode == 2, run.done.stdout + run.done.stderr
+        assert "Some cells failed" in run.done.stdout
+        assert run.figures[LOAD]["small", "pickle-5"] > 0
+    assert (with_failures[0].suite / "html" / "index.html").is_file()
+
+
+def test_wrong_answer_gets_no_number(with_failures: tuple[Ran, Ran]) -> None:
+    """The cell has no time in any run, and the changed labels are counted."""
+    assert with_failures[0].figures[LABELS]["extra", "extra-wrong"] > 0
+    for run in with_failures:
+        assert run.figures[LOAD]["extra", "extra-wrong"] is None
+        record = run.outcomes["extra", "extra-wrong", "load", ""]
         assert (record["status"], record["outcome"]) == ("failed", "labels-differ")
-        assert ("extra", "extra-wrong", "load", "load") not in result  # it did not crash
-        bench(suite, "-b", r"time_load\('extra', 'extra-wrong'", "--quick")
+        assert ("extra", "extra-wrong", "load", "load") not in run.outcomes  # it did not crash
 
 
-def test_refusals_are_results(suite: Path) -> None:
-    """What cannot be saved is n/a with a reason, and the run succeeds."""
-    done = bench(suite, "-b", r"time_(dump|load)\('(extra|lambda_function)', '(extra-ref|pickle-5)")
-    assert done.returncode == 0, done.stdout + done.stderr
-    values = figures(suite, "load.Load.time_load")
-    assert math.isnan(values["extra", "extra-refusing"])
-    assert math.isnan(values["lambda_function", "pickle-5"])
-    result = outcomes(suite)
-    assert result["extra", "extra-refusing", "load", ""]["reason"] == "not on a Sunday"
-    assert result["lambda_function", "pickle-5", "load", ""]["outcome"] == "error-at-dump"
-
-
-def test_failure_of_the_timed_call_has_a_reason(suite: Path) -> None:
+def test_failure_of_the_timed_call_has_a_reason(with_failures: tuple[Ran, Ran]) -> None:
     """A disk that fills while a dump is timed fails that figure, says why, and spares others."""
-    done = bench(suite, "-b", r"time_(dump|load)\('extra', 'extra-flaky'", "--quick")
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert figures(suite, "dump.Dump.time_dump")["extra", "extra-flaky"] is None
-    assert figures(suite, "load.Load.time_load")["extra", "extra-flaky"] > 0
-    record = outcomes(suite)["extra", "extra-flaky", "load", "dump"]
+    run, _ = with_failures
+    assert run.figures[DUMP]["extra", "extra-flaky"] is None
+    assert run.figures[LOAD]["extra", "extra-flaky"] > 0
+    record = run.outcomes["extra", "extra-flaky", "load", "dump"]
     assert (record["status"], record["outcome"]) == ("failed", "error-at-dump")
     assert "No space left" in record["reason"]
 
 
-def test_raising_build_fails_its_cells_and_nothing_else(suite: Path) -> None:
+def test_raising_build_fails_its_cells_and_nothing_else(with_failures: tuple[Ran, Ran]) -> None:
     """A pipeline whose build() raises has an outcome; the other cells have figures."""
-    broken = "def build(): raise RuntimeError('<script>no data</script>')\n"
-    (suite / "pipelines" / "extra.py").write_text(broken)
-    done = bench(suite, "-b", r"time_load\('(extra|small)', 'pickle-5'", "--quick")
-    assert done.returncode == 2, done.stdout + done.stderr
-    values = figures(suite, "load.Load.time_load")
-    assert values["extra", "pickle-5"] is None
-    assert values["small", "pickle-5"] > 0
-    record = outcomes(suite)["extra", "pickle-5", "load", ""]
+    run, _ = with_failures
+    assert run.figures[LOAD]["broken", "pickle-5"] is None
+    record = run.outcomes["broken", "pickle-5", "load", ""]
     assert record["outcome"] == "error-at-build"
     assert "no data" in record["reason"]
 
 
-def test_narrow_and_quick_runs_keep_what_was_measured(suite: Path) -> None:
-    """A later narrow run leaves other cells alone, and a quick one adds to its own."""
-    bench(suite, "-b", r"time_load\('small', 'pickle-(4|5)'")
-    before = figures(suite, "load.Load.time_load")
-    done = bench(suite, "-b", r"time_load\('small', 'pickle-5'", "--quick")
-    assert done.returncode == 0, done.stdout + done.stderr
-    after = figures(suite, "load.Load.time_load")
-    assert after["small", "pickle-4"] == before["small", "pickle-4"]
-    # One unwarmed call beside dozens: the median hardly moves.
-    assert after["small", "pickle-5"] == pytest.approx(before["small", "pickle-5"], rel=0.5)
+def test_paired_calls_are_kept(with_failures: tuple[Ran, Ran]) -> None:
+    """Each timed call has pairs with its references; a quick run adds to them."""
+    first, quick = (run.pairs for run in with_failures)
+    names = {key[1:] for key in first if key[0] == "load"}
+    small = {("small", name) for name in ("pickle-4", "pickle-5", "joblib")}
+    assert names == {*small, ("extra", "extra-flaky")}
+    own = first["load", "small", "joblib"]
+    assert [set(own.ratios), len(own.cpu)] == [{"pickle-5", "raw"}, paired.PROCESSES]
+    assert all(len(ratios) >= 3 for ratios in own.ratios["pickle-5"])
+    later = quick["load", "small", "joblib"].cpu
+    assert later[:-1] == own.cpu
+    assert len(later) == paired.PROCESSES + 1
+
+
+def test_narrow_and_quick_runs_keep_what_was_measured(with_failures: tuple[Ran, Ran]) -> None:
+    """A later narrow run leaves other cells alone, and a quick one adds a call to its own."""
+    first, quick = with_failures
+    for kept in ("figures", "samples"):
+        before, after = getattr(first, kept), getattr(quick, kept)
+        assert after[LOAD]["small", "pickle-4"] == before[LOAD]["small", "pickle-4"]
+        assert after[LOAD]["extra", "extra-flaky"] == before[LOAD]["extra", "extra-flaky"]
+    key = ("load", "small", "pickle-4")
+    assert quick.pairs[key] == first.pairs[key]
+    before = first.samples[LOAD]["small", "pickle-5"]
+    after = quick.samples[LOAD]["small", "pickle-5"]
+    assert after[:-1] == before
 
 
 def test_plain_asv_says_which_file_is_broken(suite: Path) -> None:
@@ -256,6 +314,35 @@ def test_plain_asv_says_which_file_is_broken(suite: Path) -> None:
     said = done.stdout + done.stderr
     assert "persistbench: persistbench/backends/empty.py yields no backend" in said
     assert "Traceback" not in said
+
+
+def test_other_loop_measures_nothing(suite: Path) -> None:
+    """An environment with another asv_runner gets a sentence and no figure."""
+    file = suite / "persistbench" / "suite" / "versions.py"
+    known = f'"asv_runner": "{versions.KNOWN["asv_runner"]}"'
+    assert known in file.read_text()
+    file.write_text(file.read_text().replace(known, '"asv_runner": "0.2.5"'))
+    done = bench(suite)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "persistbench: The suite relies on asv_runner 0.2.5, and " in said
+    assert "asv ended with status 1 before it was done; the lines above say why." in said
+    assert "making one needs a network" in said  # asv has no environment of its own here
+    assert "Traceback" not in said
+    assert not list(suite.glob("results/*/*-existing*.json"))
+
+
+def test_other_asv_does_not_start(suite: Path) -> None:
+    """Both the command and plain asv say so in a sentence."""
+    file = suite / "persistbench" / "suite" / "versions.py"
+    known = f'"asv": "{versions.KNOWN["asv"]}"'
+    assert known in file.read_text()
+    file.write_text(file.read_text().replace(known, '"asv": "0.5.0"'))
+    for done, status in ((bench(suite), 2), (python(suite, "asv", "publish"), 1)):
+        assert done.returncode == status
+        said = done.stdout + done.stderr
+        assert "The suite relies on asv 0.5.0, and " in " ".join(said.split())
+        assert "Traceback" not in said
 
 
 def test_plain_asv_says_that_results_cannot_be_written(suite: Path) -> None:
@@ -270,10 +357,11 @@ def test_plain_asv_says_that_results_cannot_be_written(suite: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT to a process group is POSIX")
 def test_interrupted_run_keeps_finished_results(suite: Path) -> None:
     """Ctrl-C in the middle of `asv run` leaves every finished benchmark on disk."""
-    subprocess.run([sys.executable, "-m", "asv", "machine", "--yes"], cwd=suite, check=True)
+    assert python(suite, "asv", "machine", "--yes").returncode == 0
     running = subprocess.Popen(
         [sys.executable, "-m", "asv", "run", *EXISTING, "-b", r"\('small', 'pickle-"],
         cwd=suite,
+        env=environment(suite),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -285,10 +373,11 @@ def test_interrupted_run_keeps_finished_results(suite: Path) -> None:
             assert running.poll() is None
             time.sleep(0.05)
         os.killpg(running.pid, signal.SIGINT)
-        assert running.wait(timeout=60) != 0
+        done = subprocess.CompletedProcess([], running.wait(timeout=60), "", "")
+        assert done.returncode != 0
     finally:
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGKILL)
             running.wait()
-    assert figures(suite, "dump.Dump.time_dump")["small", "pickle-5"] > 0
+    assert ran(suite, done).figures[DUMP]["small", "pickle-5"] > 0
     assert not list(suite.glob("results/.saving-*"))
