@@ -1,4 +1,7 @@
-"""The backends, found by discovery: every file of this folder without a leading underscore."""
+"""The backends: every file of this folder without a leading underscore holds some.
+
+A backend's file needs only this door: ``from persistbench.backends import Backend, Claims``.
+"""
 
 import importlib
 import inspect
@@ -24,10 +27,10 @@ __all__ = [
 ]
 
 REFERENCE = "pickle-5"
-"""What every backend is called in turn with."""
+"""The id of the backend whose calls are paired with the calls of every other backend."""
 
 FLOOR = "raw"
-"""The backend that has no format: what it takes, nobody can beat."""
+"""The id of the backend without a format: no backend with the same bytes is faster."""
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -35,18 +38,18 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 def discover() -> dict[str, Backend]:
     """Return every backend by its id, in the order of the files, installed or not.
 
-    What is there for trials only is left out: no figure is made of it.
+    Backends for trials only are left out: they have no figures.
 
     Raises:
-        UserError: a file cannot be imported, yields no backend, or claims an id that
-            is not well formed or already taken.
+        UserError: a file cannot be imported or yields no backend, or its id is not well formed
+            or belongs to another backend.
     """
     return {id: backend for id, backend in for_trials().items() if not backend.only_for_trials}
 
 
 @cache
 def for_trials() -> dict[str, Backend]:
-    """Return every backend that trials ask about: also what nobody should use.
+    """Return every backend that trials use, also backends that nobody else should use.
 
     Raises:
         UserError: as :func:`discover`.
@@ -81,7 +84,7 @@ def get(backend_id: str) -> Backend:
     """Return the backend with this id.
 
     Raises:
-        UserError: there is none; the sentence names the closest ids.
+        UserError: there is no such backend; the sentence names the closest ids.
     """
     known = discover()
     if backend_id not in known:
@@ -90,7 +93,7 @@ def get(backend_id: str) -> Backend:
 
 
 def sources(backend: Backend) -> list[bytes]:
-    """Return the source files that decide what a backend does."""
+    """Return the contents of the source files that decide what a backend does."""
     classes = type(backend).__mro__[:-1]  # without object
     files = {Path(inspect.getfile(part)) for part in classes}
     files |= set(Path(__path__[0]).glob("_*.py"))

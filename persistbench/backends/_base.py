@@ -1,10 +1,9 @@
 """The contract of a backend: one way to save a fitted pipeline in a file.
 
-A backend file defines ``BACKENDS``, a tuple of instances of frozen dataclasses that
-derive from :class:`Backend`; it is found by discovery, nothing else is edited. The
-fields of the instance are its whole configuration, and its ``id`` is derived from them.
-Libraries are imported inside the methods, so that every backend file can be imported
-whether or not its library is installed.
+A backend's file defines ``BACKENDS``, a tuple of instances of frozen dataclasses that derive
+from :class:`Backend`. Discovery finds the file; no other file changes. The fields of an instance
+are its whole configuration, and its ``id`` is derived from the fields. Libraries are imported
+inside the methods, so that the file can be imported without its library.
 """
 
 import re
@@ -25,19 +24,18 @@ Inspect = Callable[[str], str | list[str]]
 
 @dataclass(frozen=True)
 class Claims:
-    """What a backend says it does; a contract test checks each statement.
+    """The statements of a backend about itself; a contract test checks each statement.
 
     Attributes:
         memory_maps: ``load(path, mmap_mode="r")`` maps the arrays of the file.
-        returns: what ``load`` gives back: the ``estimator``, a ``predictor`` that can answer
-            and nothing else, or the ``bytes`` of the file.
-        executes_code: loading a crafted file can run any code, by design.
-        carries_code: functions that cannot be imported (lambda, closure) travel
-            inside the file.
-        audits: ``audit(path)`` tells what a file asks for without loading it.
-        deterministic: two dumps of one estimator are the same bytes, whenever they are made.
-        tolerance: by how much an answer may differ, absolutely or relatively, because the
-            backend computes in other numbers; 0 if answers are the same bit for bit.
+        returns: the type of the result of ``load``: the ``estimator``, a ``predictor`` that
+            answers and does nothing else, or the ``bytes`` of the file.
+        executes_code: the load of a crafted file can run any code, by design.
+        carries_code: the file contains functions that cannot be imported (lambda, closure).
+        audits: ``audit(path)`` lists the names in a file without a load.
+        deterministic: two dumps of one estimator are the same bytes at any time.
+        tolerance: an answer may differ by this, absolutely or relatively, because the backend
+            computes in other numbers; 0 if answers are the same bit for bit.
     """
 
     memory_maps: bool = False
@@ -51,16 +49,16 @@ class Claims:
 
 @dataclass(frozen=True)
 class Backend(ABC):
-    """One way to save; frozen, so that it can be a key."""
+    """One way to save; an instance is frozen and can be a key."""
 
     requires: ClassVar[tuple[str, ...]] = ()
-    """Names of the distributions it needs beside Python and scikit-learn."""
+    """Names of the distributions that the backend needs beside Python and scikit-learn."""
 
     oldest: ClassVar[dict[str, str]] = {}
-    """The oldest version of a distribution that will do, such as ``{"skops": "0.11"}``."""
+    """The oldest version that works, by distribution, such as ``{"skops": "0.11"}``."""
 
     extension: ClassVar[str] = ".pkl"
-    """How the library's documentation names its files: programs that are given one go by it."""
+    """The file extension in the library's documentation; scanners decide by it."""
 
     @property
     @abstractmethod
@@ -68,46 +66,50 @@ class Backend(ABC):
         """The asv parameter and a key in results/ for ever, such as ``pickle-5``."""
 
     only_for_trials: ClassVar[bool] = False
-    """Whether it is what nobody should do: trials show why, and no figure recommends it."""
+    """Whether nobody should use this backend: trials show why, and it has no figures."""
 
     @property
     def variant(self) -> bool:
-        """Whether it is one more level of a compressor whose usual levels are there, too.
+        """Whether this is a further level of a compressor beside its usual levels.
 
-        Measured where it is asked for by name or by ``--levels``, and by a plain ``asv run``.
+        A variant is measured on demand (its id or ``--levels``), and by a plain ``asv run``.
         """
         return False
 
     @property
     def size_limit(self) -> str:
-        """What its library lets a user limit, of the memory that a file takes; empty: nothing."""
+        """The library's limits on the memory that a file takes, as a text; empty: no limit."""
         return ""
 
     @property
     def claims(self) -> Claims:
-        """What it says it does."""
+        """The statements of the backend about itself."""
         return Claims()
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Modules that ``dump`` and ``load`` import; imported before anything is timed."""
+        """Names of the modules that ``dump`` and ``load`` import; imported before the clock."""
         return tuple(name.replace("-", "_") for name in self.requires)
 
     def import_modules(self, shared: bool = False) -> None:
-        """Import what ``dump`` and ``load`` need.
+        """Import the modules that ``dump`` and ``load`` need.
 
         Args:
-            shared: for the sake of processes that are forked from this one, whether or not they
-                use this backend: what does more than define names is left out.
+            shared: whether processes of other backends are forked from this process, too. An
+                import that does more than define names is then left out.
 
         Raises:
-            Exception: whatever a library raises that is there, and broken.
+            Exception: a library is installed and broken; its own exception.
         """
         for name in self.modules:
             import_module(name)
 
     def import_failure(self) -> str:
-        """Import what ``dump`` and ``load`` need; return why that fails, or nothing."""
+        """Import the modules that ``dump`` and ``load`` need.
+
+        Returns:
+            why the import fails, as a text; empty if it succeeds.
+        """
         try:
             self.import_modules()
         except Exception as error:
@@ -116,13 +118,13 @@ class Backend(ABC):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Those of the required distributions that are not installed, or too old, as texts."""
+        """The required distributions that are not installed or too old, a text for each."""
         lacking = (_lacking(name, self.oldest.get(name, "")) for name in self.requires)
         return tuple(text for text in lacking if text)
 
     @property
     def unavailable(self) -> str:
-        """Why it cannot be used here, and what to do; empty if it can."""
+        """Why the backend cannot be used here, and what to do; empty if it can be used."""
         if not self.missing:
             return ""
         verb = "are" if len(self.missing) > 1 else "is"
@@ -130,62 +132,76 @@ class Backend(ABC):
 
     @property
     def install(self) -> str:
-        """The command that installs what it requires; empty if it requires nothing."""
-        wanted = (
+        """The command that installs the required distributions; empty without requirements."""
+        requirements = (
             f"{name}>={self.oldest[name]}" if name in self.oldest else name
             for name in self.requires
         )
-        return f"pip install {shlex.join(wanted)}" if self.requires else ""
+        return f"pip install {shlex.join(requirements)}" if self.requires else ""
 
     @property
     def why_not_mapped(self) -> str:
-        """The reason of the n/a in cells that ask for a memory map."""
+        """The reason in cells of mapped questions that are n/a."""
         return f"{self.id} has no memory mapping"
 
     def trusting(self, names: tuple[str, ...]) -> Self:
-        """Return a backend that also admits these names when it loads.
+        """Return a backend whose load also admits these names.
 
         Args:
-            names: reviewed by the one who loads, such as ``("my_module.my_function",)``.
+            names: names that the user reviewed, such as ``("my_module.my_function",)``.
         """
         return self
 
     def payload(self, estimator: Any, rows: Any) -> Any:
-        """Return what ``dump`` is given; made before the timed call.
+        """Return the argument of ``dump``; it is made before the timed call.
 
         Args:
-            estimator: fitted.
-            rows: like those that it will be asked about, for formats that must know their types.
+            estimator: a fitted estimator.
+            rows: held-out rows, shape (n_rows, n_columns) or a list of n_rows texts, for formats
+                that must know the types of the columns.
         """
         return estimator
 
     @abstractmethod
     def dump(self, payload: Any, path: str) -> None:
-        """Save in the file ``path`` as the library's documentation shows."""
+        """Save a payload to the file ``path``, as the library's documentation shows it.
+
+        Args:
+            payload: the result of :meth:`payload`.
+            path: of the file; an earlier file is overwritten.
+
+        Raises:
+            Exception: the library refuses the payload; its own exception.
+        """
 
     @abstractmethod
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
-        """Return what the file ``path`` holds, memory-mapped if ``mmap_mode`` is "r".
+        """Return the content of the file ``path``.
 
-        The modes "r+" and "c" are those of ``numpy.memmap``; not everything that maps has them.
+        Args:
+            path: of the file.
+            mmap_mode: None for an ordinary load; "r" for a memory map. "r+" and "c" are those of
+                ``numpy.memmap``; not every backend that maps has these two modes.
 
         Raises:
-            UnsupportedError: before the file is opened, if it cannot be mapped, or not so.
+            UnsupportedError: the backend cannot map, or not in this mode. The error is raised
+                before the file is opened.
+            Exception: the library refuses the file; its own exception.
         """
 
     def map_unchecked(self, source: Any, mmap_mode: str) -> Any:
-        """Ask the library itself to map a path or an open file, also what ``load`` refuses to map.
+        """Let the library map a path or an open file, also where ``load`` refuses a map.
 
         Raises:
-            UnsupportedError: the library has no option that asks for a map.
+            UnsupportedError: the library has no option for a map.
         """
         raise UnsupportedError(f"the library of {self.id} has no option that asks for a map")
 
     def audit(self, path: str) -> list[str]:
-        """Return the names that the file ``path`` asks for and that nobody has admitted.
+        """Return the names in the file ``path`` that nobody has admitted.
 
         Raises:
-            UnsupportedError: the library offers no look into a file before it is loaded.
+            UnsupportedError: the library has no audit.
         """
         raise UnsupportedError(f"{self.id} offers no look into a file before it is loaded")
 
@@ -199,17 +215,21 @@ class Backend(ABC):
         return {}
 
     def refuses(self, error: Exception) -> bool:
-        """Return whether ``load`` raised this because the file asks for what is not admitted."""
+        """Return whether ``load`` raised this error because of a name that is not admitted."""
         return False
 
     def read(self, path: str) -> int:
-        """Read the file ``path`` and decompress it, building nothing; return the bytes."""
+        """Read and decompress the file ``path`` without building objects.
+
+        Returns:
+            the number of bytes after decompression.
+        """
         with open(path, "rb") as file:
             return len(file.read())
 
 
 def _lacking(distribution: str, oldest: str) -> str:
-    """Return the distribution, if it is not there or too old; else nothing."""
+    """Return the distribution as a text if it is not installed or too old; else nothing."""
     try:
         result = version(distribution)
     except PackageNotFoundError:
@@ -220,5 +240,5 @@ def _lacking(distribution: str, oldest: str) -> str:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version, which are what is compared."""
+    """Return the leading numbers of a version; only they are compared."""
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])

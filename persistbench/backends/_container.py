@@ -1,8 +1,8 @@
-"""One file for a pickle and its out-of-band buffers, aligned so that they can be mapped.
+"""One file for a pickle and its out-of-band buffers, aligned so that a map can use them.
 
-Python has no format for that: PEP 574 leaves it to its users. This one is a header, the pickle,
-the blocks, each at a multiple of :data:`ALIGNMENT`, and a table of where they lie. It is written
-from front to end without a copy of anything.
+Python has no format for such a file: PEP 574 leaves the format to its users. This format is a
+header, the pickle, the blocks, and a table of the blocks. Each block begins at a multiple of
+:data:`ALIGNMENT`. The file is written from front to end, and nothing is copied.
 """
 
 import mmap
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 ALIGNMENT = 64
-"""Bytes: a cache line, and what the widest vector registers want."""
+"""Bytes: a cache line, and the widest vector registers."""
 
 MAGIC = b"pickle5b"
 """The first bytes of such a file."""
@@ -22,12 +22,12 @@ _EXTENT = struct.Struct("<QQ")  # start and length of a block
 
 
 def write(path: str, payload: Any, blocks: Callable[[pickle.PickleBuffer], Any]) -> None:
-    """Pickle with protocol 5, and put the buffers behind the pickle.
+    """Pickle with protocol 5, and write the buffers after the pickle.
 
     Args:
         path: of the file.
-        payload: what is pickled.
-        blocks: returns what is written of a buffer, as bytes or the like.
+        payload: the object to pickle.
+        blocks: returns the block of a buffer, as bytes or a buffer.
     """
     buffers: list[pickle.PickleBuffer] = []
     with open(path, "wb") as file:
@@ -51,11 +51,11 @@ def read(whole: memoryview, buffers: Callable[[memoryview], Any]) -> Any:
     """Unpickle from the bytes of a file.
 
     Args:
-        whole: the file, read or mapped; what is loaded keeps it alive.
+        whole: the file, read or mapped; the loaded arrays keep it alive.
         buffers: returns the buffer of a block.
 
     Raises:
-        pickle.UnpicklingError: it is no such file.
+        pickle.UnpicklingError: the file has another format.
     """
     return pickle.loads(pickled(whole), buffers=map(buffers, blocks(whole)))
 
@@ -69,19 +69,19 @@ def blocks(whole: memoryview) -> Iterable[memoryview]:
 
 
 def mapped(path: str) -> memoryview:
-    """Return the file memory-mapped, to be read only."""
+    """Return the file as a read-only memory map."""
     with open(path, "rb") as file:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def in_memory(path: str) -> memoryview:
-    """Return the file in one block of memory of its own, aligned, which may be written to."""
+    """Return the file in one aligned block of writable memory."""
     import numpy as np
 
     with open(path, "rb", buffering=0) as file:
         size = file.seek(0, 2)
         file.seek(0)
-        # Memory as NumPy gets it, which nobody fills with zeros first.
+        # NumPy does not fill this memory with zeros first.
         room = np.empty(size + ALIGNMENT, dtype=np.uint8)
         start = -room.ctypes.data % ALIGNMENT
         block = memoryview(room[start : start + size])  # type: ignore[arg-type]

@@ -1,13 +1,13 @@
-"""Names that ``pickle-5-allowlist`` admits: what fitted scikit-learn estimators are made of.
+"""Names that ``pickle-5-allowlist`` admits: the parts of fitted scikit-learn estimators.
 
-Reviewed by this rule: classes of estimators and of their parts, the containers of NumPy and SciPy
-with the constructors that their own pickles name, and functions that compute from arrays. Whatever
-stands here may be called by a file with any arguments, so nothing here opens a file, starts a
-process, imports, or evaluates text. Some of it trusts the numbers that it is given: a tree or a
+The rule of the review admits three kinds of names: classes of estimators and of their parts; the
+containers of NumPy and SciPy, with the constructors that their own pickles name; functions that
+compute from arrays. A file may call each name with any arguments. So no name here opens a file,
+starts a process, imports, or evaluates text. Some classes do not check their numbers: a tree or a
 sparse matrix with false indices can crash a process.
 
-Found by loading scikit-learn 1.9's own test instances (``persistbench try survival``) and the
-catalogue; a file that another version wrote may ask for others.
+The names come from loads of scikit-learn 1.9's own test instances (``persistbench try survival``)
+and of the catalogue. A file of another version may ask for other names.
 """
 
 _BY_MODULE = {

@@ -1,4 +1,4 @@
-"""cloudpickle: pickle that also carries functions and classes which cannot be imported."""
+"""cloudpickle: pickle that also saves functions and classes that cannot be imported."""
 
 import pickle
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from persistbench.errors import UnsupportedError
 
 @dataclass(frozen=True)
 class Cloudpickle(Backend):
-    """``cloudpickle.dump``; loaded by ``pickle.load``, as its documentation shows."""
+    """``cloudpickle.dump`` saves and ``pickle.load`` loads, as its documentation shows."""
 
     requires = ("cloudpickle",)
 

@@ -43,10 +43,10 @@ class Dill(Backend):
 
 @cache
 def _dill() -> Any:
-    """Import dill, and leave other picklers of this process as they are.
+    """Import dill, and leave the other picklers of this process as they are.
 
-    The import alone changes Python's own pickler, and so what joblib can save, if joblib is
-    imported later. ``dill.dump`` does not need that.
+    The import of dill changes Python's own pickler. A later import of joblib copies the changed
+    pickler, and joblib then saves more. ``dill.dump`` does not need the change.
     """
     import dill
 

@@ -1,4 +1,4 @@
-"""joblib, uncompressed (can be memory-mapped) and with each of its compressors (cannot)."""
+"""joblib without compression, which can map, and with its compressors, which cannot."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -94,7 +94,7 @@ class CompressedJoblib(Backend):
 
 @dataclass(frozen=True)
 class Lz4Joblib(CompressedJoblib):
-    """The one compressor that joblib takes from another distribution."""
+    """The only compressor of joblib that comes from another distribution."""
 
     requires = ("joblib", "lz4")
 

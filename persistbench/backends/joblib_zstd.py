@@ -1,4 +1,4 @@
-"""joblib taught Zstandard, by its own ``register_compressor``."""
+"""joblib with Zstandard, added by joblib's own ``register_compressor``."""
 
 import io
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from persistbench.backends.joblib import CompressedJoblib
 
 @dataclass(frozen=True)
 class ZstdJoblib(CompressedJoblib):
-    """A file that can be opened wherever the same compressor has been registered.
+    """A process can load the file only after it registered the same compressor.
 
-    joblib takes no level above 9.
+    joblib accepts no level above 9.
     """
 
     requires = ("joblib", "zstandard")
@@ -47,10 +47,10 @@ def _teach_joblib() -> None:
     from joblib.compressor import CompressorWrapper
 
     class Wrapper(CompressorWrapper):  # type: ignore[misc]
-        """joblib asks it for files by the first bytes, the extension or the name."""
+        """joblib finds this class by the first bytes, the extension or the name of a file."""
 
         def __init__(self) -> None:
-            # What kind of file it is; joblib looks at its methods, and asks those below for it.
+            # joblib reads the methods of this class of files, and calls the methods below.
             super().__init__(io.BufferedIOBase, zstandard.FRAME_HEADER, ".zst")
 
         def compressor_file(self, fileobj: Any, compresslevel: int | None = None) -> Any:

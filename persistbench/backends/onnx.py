@@ -1,4 +1,4 @@
-"""ONNX: the pipeline's arithmetic as a graph, run without scikit-learn; a predictor in float32."""
+"""ONNX: the pipeline's arithmetic as a graph in float32; it runs without scikit-learn."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ _METHODS = {
     "scores": "decision_function",
     "transformed_column": "transform",
 }
-"""The names that skl2onnx gives to outputs; ``variable`` is what is left."""
+"""The method by skl2onnx's name of an output; ``variable`` is the name of any other output."""
 
 _LIMIT = 2**31
-"""Bytes: a protocol buffer holds no more."""
+"""Bytes: the limit of a protocol buffer."""
 
 
 class Predictor:
-    """What is left of a pipeline: the methods whose results the graph gives."""
+    """The result of a load: it has the methods whose outputs the graph computes."""
 
     def __init__(self, session: Any) -> None:
-        """Take over an ``onnxruntime.InferenceSession``."""
+        """Read the methods from an ``onnxruntime.InferenceSession``."""
         self._session = session
         self._inputs = [(one.name, one.type) for one in session.get_inputs()]
         about = session.get_modelmeta().custom_metadata_map
@@ -53,9 +53,9 @@ class Predictor:
 
 @dataclass(frozen=True)
 class Onnx(Backend):
-    """``skl2onnx.to_onnx`` in float32, run by onnxruntime on one thread of the CPU.
+    """``skl2onnx.to_onnx`` converts to float32, onnxruntime runs on one thread of the CPU.
 
-    The conversion is part of the dump: a user pays it at every save. Its newest opset is used.
+    The conversion, to its newest opset, is part of the dump: a user pays it at every save.
     """
 
     requires = ("skl2onnx", "onnxruntime")
@@ -67,7 +67,7 @@ class Onnx(Backend):
 
     @property
     def claims(self) -> Claims:
-        # What float32 leaves of a probability after a few sums; measured in each cell.
+        # The accuracy of a probability after a few sums in float32; measured in each cell.
         # Two graphs of nearest neighbours differ in bytes, those of a linear model do not.
         return Claims(returns="predictor", executes_code=False, deterministic=False, tolerance=1e-4)
 
@@ -85,7 +85,7 @@ class Onnx(Backend):
             _runtime()
 
     def payload(self, estimator: Any, rows: Any) -> Any:
-        """Return the estimator and the types of its columns, which ONNX has to know."""
+        """Return the estimator and the types of its columns, which the graph names."""
         return estimator, _types(rows)
 
     def dump(self, payload: Any, path: str) -> None:
@@ -132,7 +132,7 @@ class Onnx(Backend):
 
 @cache
 def _runtime() -> Any:
-    """Import onnxruntime, which starts a thread and writes an id to ~/.cache; it sends nothing."""
+    """Import onnxruntime without its telemetry; the import still starts a thread and writes an id."""
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
@@ -170,7 +170,7 @@ def _check(path: str) -> str:
 
 
 def _types(rows: Any) -> Any:
-    """Return names and types of the inputs: one for each column of a table, else one for all."""
+    """Return names and types of the inputs: one for each column of a table, else one in all."""
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
     if hasattr(rows, "columns"):

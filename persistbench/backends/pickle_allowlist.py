@@ -1,4 +1,4 @@
-"""pickle that opens only what a reviewed list names, as Python's documentation recommends."""
+"""pickle whose load admits only the names of a reviewed list."""
 
 import pickle
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ class NotOnListError(pickle.UnpicklingError):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Looks up no name that is not on a list."""
+    """Refuses every name that is not on a list."""
 
     def __init__(self, file: Any, names: frozenset[tuple[str, str]]) -> None:
         super().__init__(file)
         self._names = names
 
     def find_class(self, module: str, name: str) -> Any:
-        # As a pair: a name with dots in it would be looked up step by step.
+        # A pair, because a name with dots would be looked up step by step.
         if (module, name) not in self._names:
             raise NotOnListError(f"{module}.{name} is not on the reviewed list")
         return super().find_class(module, name)
@@ -29,11 +29,14 @@ class _Unpickler(pickle.Unpickler):
 
 @dataclass(frozen=True)
 class AllowlistPickle(Backend):
-    """Saved by ``pickle.dump``; loaded by an ``Unpickler`` whose ``find_class`` has a list.
+    """``pickle.dump`` saves; an ``Unpickler`` whose ``find_class`` has a list loads.
 
-    Beside the reviewed list, that holds what the pipeline's file names. It is an example of what
-    https://docs.python.org/3/library/pickle.html#restricting-globals recommends, and as good as
-    the review: whatever is on the list may be called with any arguments.
+    The list holds the reviewed names and the names in the pipeline's file. This is an example of
+    https://docs.python.org/3/library/pickle.html#restricting-globals, and as good as the review:
+    a file may call each name on the list with any arguments.
+
+    Attributes:
+        trusted: further names, such as ``("my_module.my_function",)``.
     """
 
     trusted: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Protocol 5 with out-of-band buffers, each compressed by Blosc2: the bytes of numbers shuffled."""
+"""Protocol 5 with out-of-band buffers; Blosc2 shuffles and compresses each buffer."""
 
 import pickle
 from dataclasses import dataclass
@@ -10,9 +10,12 @@ from persistbench.errors import UnsupportedError
 
 @dataclass(frozen=True)
 class Blosc2Pickle(Backend):
-    """Blosc2 with its default codec (Zstandard) and filter, on one thread; its default level is 5.
+    """Blosc2 with its default codec (Zstandard) and its default filter.
 
-    Like the other compressors here, and unlike its own default, it uses one thread.
+    It uses one thread, like the other compressors here; its own default is more.
+
+    Attributes:
+        level: of the compression, 1 to 9; Blosc2's default is 5.
     """
 
     level: int
@@ -55,7 +58,7 @@ class Blosc2Pickle(Backend):
 
 
 def _item_size(buffer: pickle.PickleBuffer) -> int:
-    """Return the bytes of a number: what the shuffle goes by. Blosc2 takes at most 255."""
+    """Return the bytes of one number, which the shuffle needs. Blosc2 accepts at most 255."""
     size = memoryview(buffer).itemsize
     return size if size <= 255 else 1
 

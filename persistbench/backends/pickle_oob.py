@@ -1,4 +1,4 @@
-"""Protocol 5 with out-of-band buffers (PEP 574): arrays lie in the file as they lie in memory."""
+"""Protocol 5 with out-of-band buffers (PEP 574): the file holds arrays as the memory does."""
 
 import pickle
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from persistbench.errors import UnsupportedError
 
 @dataclass(frozen=True)
 class OutOfBandPickle(Backend):
-    """One file; loaded, all arrays are views of one block of memory, mapped, of the file."""
+    """All arrays are views: of one block of memory after a load, of the file after a map."""
 
     @property
     def id(self) -> str:

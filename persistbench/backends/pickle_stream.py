@@ -1,4 +1,4 @@
-"""pickle-5 through a compressor, without joblib: Python's gzip, and Zstandard."""
+"""pickle-5 through Python's gzip and through Zstandard, without joblib."""
 
 import pickle
 from abc import abstractmethod
@@ -37,7 +37,7 @@ class _StreamPickle(Backend):
 
     @abstractmethod
     def opened(self, path: str, mode: str) -> Any:
-        """Return the compressed file, to be read ("rb") or written ("wb")."""
+        """Return the compressed file, open for reading ("rb") or writing ("wb")."""
 
     def dump(self, payload: Any, path: str) -> None:
         with self.opened(path, "wb") as file:
@@ -56,7 +56,7 @@ class _StreamPickle(Backend):
 
 @dataclass(frozen=True)
 class GzipPickle(_StreamPickle):
-    """``gzip.open``, as many examples show; its default level is its smallest."""
+    """``gzip.open``, as many examples show it; its default level makes the smallest files."""
 
     compressor = "gzip"
     extension = ".pkl.gz"
@@ -75,7 +75,7 @@ class GzipPickle(_StreamPickle):
 
 @dataclass(frozen=True)
 class ZstdPickle(_StreamPickle):
-    """Zstandard by the ``zstandard`` package."""
+    """Zstandard, by the ``zstandard`` package."""
 
     compressor = "zstd"
     extension = ".pkl.zst"

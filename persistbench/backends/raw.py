@@ -10,7 +10,7 @@ from persistbench.backends import Backend, Claims
 
 @dataclass(frozen=True)
 class Raw(Backend):
-    """What no backend can beat with the same bytes: one write, one read, one map."""
+    """One write, one read or one map: no backend with the same bytes can be faster."""
 
     @property
     def id(self) -> str:

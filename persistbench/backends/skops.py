@@ -1,4 +1,4 @@
-"""skops: a zip of a JSON schema and arrays, opened only as far as a list of names is trusted."""
+"""skops: a zip of a JSON schema and arrays; the load admits only a list of trusted names."""
 
 import contextlib
 import io
@@ -14,8 +14,12 @@ from persistbench.errors import UnsupportedError
 class Skops(Backend):
     """``skops.io.dump``, and ``skops.io.load`` with a reviewed list of trusted names.
 
-    Beside what skops itself trusts, that list holds what the pipeline's file names, and never
-    what the artifact asks for.
+    The list holds the names in the pipeline's file, and never the names in the artifact. skops
+    itself trusts further names.
+
+    Attributes:
+        compression: of the zip.
+        trusted: the list.
     """
 
     compression: Literal["stored", "deflate"]
@@ -23,8 +27,8 @@ class Skops(Backend):
 
     requires = ("skops",)
     extension = ".skops"
-    # Before 0.11 the names that were checked could be others than those that were loaded
-    # (CVE-2024-37065), and `trusted=True` was there.
+    # Before 0.11 skops could check one name and load another (CVE-2024-37065), and
+    # `trusted=True` existed.
     oldest = {"skops": "0.11"}
 
     @property
@@ -81,10 +85,10 @@ class Skops(Backend):
 
 @dataclass(frozen=True)
 class BlindSkops(Skops):
-    """Trusts whatever the file lists: what nobody should do.
+    """Trusts every name that the file lists: nobody should do this.
 
-    The list then comes from whoever made the file. It is here because examples do it, and only
-    trials ask for it, to show what it admits.
+    The list then comes from the maker of the file. Many examples do this, so trials show its
+    consequence; nothing else uses this backend.
     """
 
     only_for_trials = True
