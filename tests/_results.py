@@ -79,13 +79,14 @@ def measured(
     started: int = 1,
     commit: str = "c" * 40,
     machine: str = "desk",
+    environment: str = "env",
     grid: list[list[str]] | None = None,
 ) -> Path:
     """Store one benchmark as asv does; NaN is n/a and None a failure. Return the file.
 
     A time has three samples, 1 % below the value, at it and above it.
     """
-    result = Results({"machine": machine}, {}, commit, 0, "3.11", "env", {})
+    result = Results({"machine": machine}, {}, commit, 0, "3.11", environment, {})
     result.load_data(str(folder))
     timed = ".time_" in name
     good = [timed and v is not None and not math.isnan(v) for v in values]
@@ -101,7 +102,7 @@ def measured(
     when = datetime.fromtimestamp(started / 1000, UTC)
     result.add_result(described, round_, record_samples=True, started_at=when)
     result.save(str(folder))
-    return folder / get_filename(machine, commit, "env")
+    return folder / get_filename(machine, commit, environment)
 
 
 def record(path: Path, **facts: Any) -> None:

@@ -3,13 +3,16 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.errors import UserError
+from persistbench.records.collect import collect
 from persistbench.suite import run, selection, versions
+from persistbench.suite.selection import Selection
 from tests._results import describe, measured, params
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +43,55 @@ def test_elsewhere_everything_is_new(results: Path, machine: str, environment: s
     """Figures of another machine or environment are no reason to leave anything out."""
     result = re.compile(selection.unmeasured(results, machine, {environment}))
     assert result.search("load.Load.time_load('small', 'pickle-5')")
+
+
+def test_results_of_an_earlier_environment_are_still_shown(results: Path) -> None:
+    """A pin that is added names another environment: the figures of both are there, apart."""
+    grid = params(["small"], ["joblib"])
+    measured(results, [2.0], environment="env-asv_runner0.3.2", grid=grid)
+    table = collect(results)
+    assert [place.environment for place in table.places] == ["env", "env-asv_runner0.3.2"]
+    values = {
+        figure.environment: figure.value
+        for figure in table.figures
+        if (figure.pipeline, figure.backend) == ("small", "joblib")
+    }
+    assert values == {"env": 1.0, "env-asv_runner0.3.2": 2.0}
+
+
+def asked(*wished: str, **wish: Any) -> Selection:
+    """Return what is selected by these arguments of asv and these wishes."""
+    result = selection.select(selection.Wish(wished, **wish), Path("no results"), "desk")
+    assert result is not None
+    return result
+
+
+def test_quick_questions_are_asked_of_the_usual_backends() -> None:
+    """Unless more is wanted; every cell that is asked is examined in advance."""
+    (option, expression), cells = asked()
+    assert option == "--bench"
+    assert re.search(expression, "load.Load.time_load('small', 'pickle-5')")
+    assert not re.search(expression, "fresh.Total.time_fresh_total('small', 'pickle-5')")
+    assert list(cells.pipelines) == list(catalogue.discover())
+    variants = {name for name, backend in backends.discover().items() if backend.variant}
+    assert set(cells.backends) == backends.discover().keys() - variants
+    assert not any(re.search(expression, f"load.Load.time_load('small', '{v}')") for v in variants)
+    assert set(asked(levels=True).in_advance.backends) == set(backends.discover())
+
+
+def test_all_questions_are_asked_if_wanted() -> None:
+    """Of the cells that are named, and of no other."""
+    wish = {"every": True, "pipelines": ["small"], "backends": ["joblib"]}
+    (_, expression), cells = asked(**wish)
+    assert re.search(expression, "fresh.Total.time_fresh_total('small', 'joblib')")
+    assert not re.search(expression, "load.Load.time_load('small', 'joblib-zlib-3')")
+    assert not re.search(expression, "load.Load.time_load('text', 'joblib')")
+    assert cells == (["small"], ["joblib"])
+
+
+def test_own_expression_is_left_as_it_is() -> None:
+    """Nothing is added to asv's --bench, and no cell is examined in advance."""
+    assert asked("-b", "time_load") == ((), ((), ()))
 
 
 def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:
