@@ -13,6 +13,7 @@ from types import ModuleType
 
 from persistbench.backends._base import Backend, Claims, Inspect
 from persistbench.errors import UserError, unknown
+from persistbench.records.questions import FLOOR, REFERENCE
 
 __all__ = [
     "FLOOR",
@@ -25,12 +26,6 @@ __all__ = [
     "get",
     "sources",
 ]
-
-REFERENCE = "pickle-5"
-"""The id of the backend whose calls are paired with the calls of every other backend."""
-
-FLOOR = "raw"
-"""The id of the backend without a format: no backend with the same bytes is faster."""
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -132,7 +132,10 @@ class Onnx(Backend):
 
 @cache
 def _runtime() -> Any:
-    """Import onnxruntime without its telemetry; the import still starts a thread and writes an id."""
+    """Import onnxruntime and switch its telemetry off.
+
+    The import still starts a thread and writes an id to ~/.cache; nothing is sent.
+    """
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()

@@ -1,1 +1,1 @@
-"""What is saved: the catalogue, its fitted pipelines, and cases of a chosen size."""
+"""The pipelines that are saved: the catalogue, the kept fits, and cases of a chosen size."""

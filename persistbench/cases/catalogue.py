@@ -1,7 +1,7 @@
-"""The pipelines, found by discovery: one file each, one ``build()`` each.
+"""The catalogue: a file or a folder of ``pipelines/`` for each pipeline, with one ``build()``.
 
-Files are found by name and read as text; they are imported only when they are built, so
-a file that is broken breaks its own cells and nothing else.
+A pipeline's file is found by its name and read as text. Only a build imports it, so a broken file
+breaks its own cells and no others.
 """
 
 import ast
@@ -19,7 +19,13 @@ from persistbench.errors import UserError, unknown
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One file of the catalogue, or one folder with an ``__init__.py``."""
+    """One file of the catalogue, or one folder with an ``__init__.py``.
+
+    Attributes:
+        name: of the pipeline; the stem of its file, or the name of its folder.
+        path: of the file, or of the folder's ``__init__.py``.
+        package: the package that holds the file.
+    """
 
     name: str
     path: Path
@@ -27,12 +33,12 @@ class Pipeline:
 
     @property
     def stresses(self) -> str:
-        """First paragraph of the file's docstring: what it stresses, in one line."""
+        """The first paragraph of the file's docstring, in one line: what the pipeline stresses."""
         return " ".join(self.docstring.split("\n\n")[0].split())
 
     @property
     def docstring(self) -> str:
-        """The file's docstring, read without importing it; empty if there is none."""
+        """The file's docstring, read without an import; empty if there is none."""
         try:
             return ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
         except (SyntaxError, UnicodeDecodeError, OSError):
@@ -40,7 +46,7 @@ class Pipeline:
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """Names that a safe backend may load for it: ``TRUSTED``, a tuple of texts in the file."""
+        """Names that a safe backend may load: ``TRUSTED``, a tuple of texts in the file."""
         try:
             return _trusted(self.path.read_text(encoding="utf-8"))
         except (SyntaxError, ValueError, TypeError, OSError):
@@ -48,7 +54,7 @@ class Pipeline:
 
     @property
     def key(self) -> str:
-        """Changes with the file, the helpers beside it, Python, the libraries and the core."""
+        """A digest of the file, the helpers beside it, Python, the libraries and the core."""
         own, beside = [self.path], self.path.parent
         if self.path.name == "__init__.py":  # the pipeline is a folder
             own, beside = sorted(self.path.parent.rglob("*.py")), self.path.parents[1]
@@ -59,8 +65,8 @@ class Pipeline:
         """Import the file and fit its pipeline.
 
         Raises:
-            UserError: it has no ``build()``, or that returns something else than a Case.
-            Exception: whatever the file raises.
+            UserError: the file has no ``build()``, or ``build()`` returns no Case.
+            Exception: the file's own exception.
         """
         module = importlib.import_module(f"{self.package}.{self.name}")
         if not callable(getattr(module, "build", None)):
@@ -119,7 +125,7 @@ def get(name: str) -> Pipeline:
     """Return the pipeline with this name.
 
     Raises:
-        UserError: there is none; the sentence names the closest ones.
+        UserError: there is no such pipeline; the sentence names the closest names.
     """
     known = discover()
     if name not in known:
@@ -128,10 +134,10 @@ def get(name: str) -> Pipeline:
 
 
 def preload() -> None:
-    """Import every pipeline file and what it imports, fitting nothing.
+    """Import every pipeline's file and its imports; nothing is fitted.
 
-    Processes that are forked afterwards need not pay for it. A file that cannot be
-    imported says so in its own cells.
+    Processes that are forked later do not pay for these imports. A file that cannot be imported
+    is an error in its own cells.
     """
     for pipeline in discover().values():
         pipeline.trusted  # noqa: B018 (which remembers it)

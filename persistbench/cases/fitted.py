@@ -1,7 +1,7 @@
-"""Fits each pipeline once per environment and keeps it in files.
+"""Fits each pipeline once in an environment, and keeps the fit in files.
 
-What is kept is pickled by pickle-5, or by cloudpickle where pickle refuses. A pipeline
-that neither can save, or that comes back different, is fitted again in every process.
+pickle-5 saves the fit, or cloudpickle where pickle refuses. If neither saves the pipeline, or if it
+comes back different, every process fits it again.
 """
 
 import json
@@ -20,7 +20,7 @@ from persistbench.outcomes import explain
 
 
 class BuildError(Exception):
-    """A pipeline's ``build()`` failed; its text is the reason, for the cells."""
+    """A pipeline's ``build()`` failed; the text of this error is the reason in the cells."""
 
 
 class MissingLibraryError(BuildError):
@@ -29,13 +29,14 @@ class MissingLibraryError(BuildError):
 
 @dataclass(frozen=True)
 class Fitted:
-    """One pipeline's files.
+    """The files of one fitted pipeline.
 
     Attributes:
-        rows: pickle of the :class:`~persistbench.integrity.answers.Reference`.
-        estimator: the pickled estimator, absent if it can't be kept.
+        pipeline: the pipeline.
+        rows: path of the pickled :class:`~persistbench.integrity.answers.Reference`.
+        estimator: path of the pickled estimator; no file if the estimator cannot be kept.
         payload_bytes: size of the pickle-5 artifact in bytes, None if pickle refuses.
-        refusal: why pickle refuses; empty if it does not.
+        refusal: why pickle refuses; empty if pickle saves the pipeline.
     """
 
     pipeline: Pipeline
@@ -45,21 +46,22 @@ class Fitted:
     refusal: str
 
     def load_reference(self) -> Reference:
-        """Return the held-out rows and what the original said about them."""
+        """Return the held-out rows and the answers of the original."""
         result: Reference = pickle.loads(self.rows.read_bytes())
         return result
 
     def load_estimator(self) -> Any:
-        """Return the fitted estimator, from its file if there is one."""
+        """Return the fitted estimator, from its file if the file exists."""
         if self.estimator.is_file():
             return _unpickled(self.estimator)
         return self.pipeline.build().estimator
 
 
 def fit(pipeline: Pipeline) -> Fitted:
-    """Return the files of a fitted pipeline; fit it first if they are not there.
+    """Return the files of a fitted pipeline; fit the pipeline first if there are no files.
 
     Raises:
+        MissingLibraryError: a library that the pipeline imports is not installed.
         BuildError: ``build()`` fails, now or earlier with the same code and libraries.
     """
     folder = cache.folder() / "fitted"
@@ -83,7 +85,7 @@ def fit(pipeline: Pipeline) -> Fitted:
 
 
 def _build(pipeline: Pipeline, rows: Path, estimator: Path) -> dict[str, Any]:
-    """Fit, write the files and return what is to be known about them."""
+    """Fit, write the files and return the facts about them."""
     try:
         case = pipeline.build()
         original = reference(case)

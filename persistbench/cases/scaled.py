@@ -19,7 +19,7 @@ USUAL_MB = 256
 
 FEATURES = 100
 OBJECT_BYTES = 100
-"""Memory of a small Python object with its entry in a dict, about."""
+"""Memory of a small Python object with its entry in a dict, in bytes, about."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,16 @@ class Scaled(Pipeline):
 
     @property
     def key(self) -> str:
-        """Changes with this file, too."""
+        """A digest of this file and of the size."""
         return files.digest(super().key, str(self.size))
 
     @property
     def bytes(self) -> int:
-        """What it takes in memory, about."""
+        """The memory of the fitted pipeline in bytes, about."""
         return self.size if self.kind == "array" else self.size * OBJECT_BYTES
 
     def build(self) -> Case:
-        """Fit it."""
+        """Fit the pipeline of this size."""
         return KINDS[self.kind](self.size)
 
 
@@ -78,10 +78,10 @@ KINDS: dict[str, Callable[[int], Case]] = {"array": _array, "objects": _objects}
 
 @functools.cache
 def pipelines() -> dict[str, Scaled]:
-    """Return them by name, from the smallest to the largest of each kind.
+    """Return the pipelines by name, from the smallest to the largest of each kind.
 
     Raises:
-        UserError: what the environment says of the largest array is no number of MB.
+        UserError: the variable :data:`MAX_MB` is no number of MB.
     """
     most = largest_mb()
     megabytes = [2**power for power in range(most.bit_length()) if 2**power <= most]
@@ -95,7 +95,7 @@ def largest_mb() -> int:
     """Return the largest array in MB of 10^6 bytes.
 
     Raises:
-        UserError: what :data:`MAX_MB` says is no number of MB.
+        UserError: the variable :data:`MAX_MB` is no number of MB.
     """
     text = os.environ.get(MAX_MB, str(USUAL_MB))
     if not text.isdecimal() or not int(text):

@@ -1,1 +1,1 @@
-"""Is the loaded pipeline the one that was saved? By its answers, and by its state."""
+"""Is the loaded pipeline the one that was saved? Its answers and its state say so."""

@@ -1,8 +1,7 @@
-"""Is the loaded pipeline the same as the one that was saved?
+"""Does a loaded pipeline answer as the pipeline that was saved?
 
-Predictions, probabilities, decision values and transforms are compared bit for bit, then
-what users know from their reports: accuracy, precision, recall, F1 (macro averages) and
-the confusion matrix on the held-out rows.
+Predictions, probabilities, decision values and transforms are compared bit for bit. Then accuracy,
+precision, recall, F1 (macro averages) and the confusion matrix on the held-out rows are compared.
 """
 
 from dataclasses import dataclass
@@ -22,16 +21,16 @@ METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
 @dataclass(frozen=True)
 class Reference:
-    """What the original said about the held-out rows, right after it was fitted.
+    """The answers of the original to the held-out rows, right after its fit.
 
     Attributes:
-        X: the rows, as in :class:`~persistbench.case.Case`.
-        y: their true classes, or None.
-        outputs: what each method of :data:`METHODS` that the estimator has returned, if it
-            returned the same when it was asked again.
-        random: the methods that did not; they tell nothing about saving and loading.
-        structure: classes of the estimator and of everything nested in its parameters.
+        X: the rows, as in :class:`~persistbench.case.Case`, shape (n_rows, n_features).
+        y: the true classes, shape (n_rows,), or None.
+        outputs: the answer of each method, as :func:`comparable` returns it. Methods of
+            :data:`METHODS` count if the estimator has them and answers twice the same.
+        structure: see :func:`structure`.
         scores: see :func:`scores`; empty where no classes are predicted.
+        random: the methods that answer twice differently; they are not compared.
     """
 
     X: Any
@@ -43,20 +42,21 @@ class Reference:
 
     @property
     def first_use(self) -> str:
-        """The method that a user would call first after loading."""
+        """The method that a user calls first after a load."""
         return next(name for name in METHODS if name in self.outputs or name in self.random)
 
 
 def reference(case: Case, needs_use: bool = True) -> Reference:
-    """Ask the original, twice.
+    """Return the answers of the original, which is asked twice.
 
     Args:
-        case: what is asked.
-        needs_use: whether an estimator that can do nothing with rows is an error; if not, only
-            its structure is known.
+        case: the original and its held-out rows.
+        needs_use: whether an estimator without any of :data:`METHODS` is an error. If not, the
+            result holds only its structure.
 
     Raises:
-        ValueError: the estimator can do nothing with rows.
+        ValueError: the estimator has none of :data:`METHODS`.
+        Exception: the estimator's own exception.
     """
     first, again = (_outputs(case.estimator, case.X) for _ in range(2))
     if not first and needs_use:
@@ -77,16 +77,16 @@ def reference(case: Case, needs_use: bool = True) -> Reference:
 
 
 def compare(original: Reference, loaded: Any, claims: Claims = _EXACT) -> Verdict:
-    """Return what differs between the original and a loaded pipeline, the worst first.
+    """Return the verdict on a loaded pipeline: the worst difference from the original.
 
     Args:
-        original: what the original said.
-        loaded: what answers now.
-        claims: of the backend: a predictor is asked only what it can answer, and has no
-            structure; numbers may differ within the tolerance.
+        original: the answers of the original.
+        loaded: the loaded pipeline.
+        claims: of the backend. A predictor is asked only what it can answer, and has no
+            structure. Numbers may differ within the tolerance.
 
     Raises:
-        Exception: whatever the loaded pipeline raises.
+        Exception: the loaded pipeline's own exception.
     """
     outputs = _outputs(loaded, original.X)
     if claims.returns == "predictor":
@@ -138,11 +138,11 @@ def compare(original: Reference, loaded: Any, claims: Claims = _EXACT) -> Verdic
 
 
 def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
-    """Return whether an output is that of the original, bit for bit or within the tolerance.
+    """Return whether an output equals the original's, bit for bit or within the tolerance.
 
     Args:
-        expected: an entry of :attr:`Reference.outputs`; None if that method answers at random.
-        output: what the same method of a loaded pipeline has returned.
+        expected: an entry of :attr:`Reference.outputs`; None if the method answers at random.
+        output: the answer of the same method of a loaded pipeline.
         claims: of the backend.
     """
     if expected is None:
@@ -155,7 +155,10 @@ def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
 
 
 def structure(estimator: Any) -> dict[str, str]:
-    """Return the class of the estimator ("") and of each nested step, by parameter name."""
+    """Return class names by parameter name: of the estimator (name "") and of nested estimators.
+
+    The value of a parameter ``steps`` is the names of the steps.
+    """
     result = {"": _class_name(estimator)}
     if hasattr(estimator, "get_params"):
         for name, value in estimator.get_params(deep=True).items():
@@ -167,7 +170,15 @@ def structure(estimator: Any) -> dict[str, str]:
 
 
 def scores(y: Any, predicted: Any) -> dict[str, Any]:
-    """Return accuracy, macro precision, recall and F1, and the confusion matrix."""
+    """Return accuracy, macro precision, recall and F1, and the confusion matrix.
+
+    Args:
+        y: the true classes, shape (n_rows,).
+        predicted: the predicted classes, shape (n_rows,).
+
+    Returns:
+        four numbers from 0 to 1, and nested lists of shape (n_classes, n_classes).
+    """
     from sklearn import metrics
 
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
@@ -194,14 +205,19 @@ def _outputs(estimator: Any, X: Any) -> dict[str, Any]:
 def one_thread() -> Any:
     """Return a context in which OpenMP and BLAS use one thread.
 
-    Answers can depend on their number: of equally near neighbours another one is found, sums are
-    rounded otherwise. Whoever asks again may have other cores than the one who asked first.
+    Answers can depend on the number of threads: sums are rounded in another order, and another
+    one of equally near neighbours is chosen. The two processes that ask may have other cores.
     """
     return threadpool_limits(limits=1)
 
 
 def comparable(output: Any) -> Any:
-    """Return the output as arrays: dense, or data, indices, indptr and shape if it is sparse."""
+    """Return a copy of an output as arrays.
+
+    Returns:
+        an array; a tuple of data, indices, indptr and shape for a sparse matrix; a tuple of such
+        for a list or a tuple.
+    """
     if hasattr(output, "tocsr"):
         matrix = output.tocsr()
         parts = (matrix.data, matrix.indices, matrix.indptr, matrix.shape)
@@ -228,7 +244,7 @@ def _identical(expected: Any, found: Any) -> bool:
 
 
 def _close(expected: Any, found: Any, tolerance: float) -> bool:
-    """Return whether an answer is the same, numbers within the tolerance if there is one."""
+    """Return whether an answer is the same; floats may differ within a tolerance."""
     numbers = isinstance(expected, np.ndarray) and expected.dtype.kind == "f"
     if not tolerance or not numbers or not isinstance(found, np.ndarray):
         return _identical(expected, found)
@@ -238,9 +254,10 @@ def _close(expected: Any, found: Any, tolerance: float) -> bool:
 
 
 def _as_expected(expected: Any, found: Any) -> Any:
-    """Return a predictor's answer in the original's shape and type, where nothing is lost by that.
+    """Return a predictor's answer in the shape and type of the original's, if no value changes.
 
-    A graph answers floats in single precision, and one column where scikit-learn answers none.
+    A graph answers with floats of single precision, and with one column where scikit-learn has
+    a flat array.
     """
     arrays = isinstance(expected, np.ndarray) and isinstance(found, np.ndarray)
     if arrays and expected.size == found.size and len(expected) == len(found):
@@ -252,7 +269,7 @@ def _as_expected(expected: Any, found: Any) -> Any:
 
 
 def _dense(output: Any) -> Any:
-    """Return an answer as an array where :func:`comparable` has taken a sparse one apart."""
+    """Return an answer as an array, also if :func:`comparable` took a sparse matrix apart."""
     if isinstance(output, tuple) and len(output) == 4 and output[-1].shape == (2,):
         from scipy.sparse import csr_array
 
@@ -274,7 +291,7 @@ def _largest_difference(expected: dict[str, Any], found: dict[str, Any]) -> floa
 
 
 def _reprs(array: Any) -> list[str]:
-    """Return the elements as text: missing values are equal to themselves that way."""
+    """Return the elements as texts: a missing value then equals itself."""
     return [repr(value) for value in array.ravel().tolist()]
 
 

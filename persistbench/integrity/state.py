@@ -1,9 +1,9 @@
-"""What an estimator holds, attribute by attribute, in a form that another process can compare.
+"""The state of an estimator, attribute by attribute, in a form that another process can compare.
 
-Every value becomes a digest under its path, such as ``steps[1][1].coef_``. Objects are taken
-apart as pickle takes them apart (``__reduce_ex__``), so that trees written in C show their arrays,
-too. Identity, order of attributes and layout in memory are no state: two equal estimators have
-equal digests in any process.
+Each value becomes a digest under its path, such as ``steps[1][1].coef_``. Objects are taken apart
+as pickle does it (``__reduce_ex__``), so that trees written in C show their arrays, too. Identity,
+the order of attributes and the layout in memory are no state. Two equal estimators have equal
+digests in any process.
 """
 
 import functools
@@ -16,19 +16,28 @@ import numpy as np
 from persistbench.files import digest
 
 _PLAIN = ("builtins", "collections", "sklearn.utils._bunch")
-"""Modules of mappings that are what they map: a Bunch also holds what it has to warn of."""
+"""Modules of mappings whose state is their items: a Bunch has attributes for warnings, too."""
 
 _NAMED = 3
-"""So many differing attributes are named; of the others only the number."""
+"""The number of differing attributes that a text names; the others are counted."""
 
 
 def state(estimator: Any) -> dict[str, str]:
-    """Return a digest of each value that the estimator holds, by its path."""
+    """Return the digest of each value in the estimator, by its path.
+
+    Args:
+        estimator: any object.
+    """
     return dict(_walk("", estimator, ()))
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> str:
-    """Return which values differ, appeared or are gone; empty if none."""
+    """Return a text on the values that differ, are new or are gone; empty if there are none.
+
+    Args:
+        before: the :func:`state` of the original.
+        after: the :func:`state` of the loaded estimator.
+    """
     paths = sorted(
         path for path in before.keys() | after.keys() if before.get(path) != after.get(path)
     )
@@ -46,12 +55,12 @@ def _what(path: str, before: dict[str, str], after: dict[str, str]) -> str:
 
 
 def _walk(path: str, value: Any, holders: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
-    """Yield path and digest of a value and of all that it holds.
+    """Yield the path and the digest of a value and of each value inside it.
 
     Args:
         path: of the value.
-        value: what is walked.
-        holders: what it was reached by, the outermost first.
+        value: any object.
+        holders: the objects around the value, the outermost first.
     """
     simple = _digest(value)
     if simple is not None:
@@ -67,7 +76,7 @@ def _walk(path: str, value: Any, holders: tuple[Any, ...]) -> Iterator[tuple[str
 
 
 def _digest(value: Any) -> str | None:
-    """Return the digest of a value that holds no others; None if it does."""
+    """Return the digest of a value without parts; None if the value has parts."""
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes, range, slice)):
         return digest(_kind(value), repr(value))
     if isinstance(value, (set, frozenset)):
@@ -75,7 +84,7 @@ def _digest(value: Any) -> str | None:
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         # A memory map of an array is that array.
         about = f"{value.dtype.descr if value.dtype.names else value.dtype.str} {value.shape}"
-        # Field by field: the bytes between the fields of a record mean nothing, and change.
+        # Field by field: the bytes between the fields of a record have no meaning, and change.
         fields = [value[name] for name in value.dtype.names or ()] or [value]
         return digest(about, *(np.ascontiguousarray(field).tobytes() for field in fields))
     if isinstance(value, (np.generic, np.dtype)):
@@ -86,7 +95,7 @@ def _digest(value: Any) -> str | None:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of a value, each with what it adds to the path."""
+    """Yield the parts of a value, each with its addition to the path."""
     if isinstance(value, Mapping) and type(value).__module__ in _PLAIN:
         for key in sorted(value, key=repr):
             yield f"[{key!r}]", value[key]
@@ -117,13 +126,13 @@ def _of_object(value: Any) -> Iterator[tuple[str, Any]]:
     own = getattr(value, "__dict__", {})
     try:
         reduced = value.__reduce_ex__(2)
-    except Exception:  # it refuses to be pickled: what can be seen of it
+    except Exception:  # it refuses a pickle: its attributes are its state
         reduced = None
     if not isinstance(reduced, tuple):
         for name in sorted(own):
             yield f".{name}", own[name]
         return
-    # Plain attributes go by their names; what a class makes of itself, by position.
+    # Plain attributes have names as paths, other parts have positions.
     _, arguments, held, items, pairs = (*reduced, None, None, None, None)[:5]
     plain = held if isinstance(held, dict) else {}
     for name in sorted(plain, key=str):

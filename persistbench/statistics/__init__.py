@@ -1,1 +1,1 @@
-"""Ratios, shares and lines with their uncertainty; numbers in, numbers out, nothing of ours."""
+"""Ratios, shares and lines with their uncertainty: numbers in, numbers out."""

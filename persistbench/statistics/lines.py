@@ -1,17 +1,17 @@
-"""Does time grow in a straight line with size, and where does the line break?"""
+"""Does time grow with size in a straight line, and where does the line break?"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 FEWEST = 3
-"""So many points make a line with something left over to judge it by."""
+"""The fewest points of a line: two give the line, the third judges it."""
 
 SURE = 0.01
-"""The line breaks where chance would make two lines fit so much better only this often."""
+"""The level of the F test: by chance a straight line seems broken this often."""
 
 BEND = 1.5
-"""A break is named if the slopes differ by this factor, either way."""
+"""The least factor between the slopes of a break, either way."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Line:
     """Time as ``fixed + slope * size``, fitted by least squares of relative deviations.
 
     Attributes:
-        fixed: seconds that are paid at any size.
-        slope: seconds for each unit of size.
-        residual: root mean square of the relative deviations.
+        fixed: seconds at size 0.
+        slope: seconds for one unit of size.
+        residual: root mean square of the relative deviations, as a share.
     """
 
     fixed: float
@@ -29,17 +29,17 @@ class Line:
     residual: float
 
     def at(self, size: float) -> float:
-        """Return the seconds of a size."""
+        """Return the seconds of the line at a size."""
         return self.fixed + self.slope * size
 
 
 @dataclass(frozen=True)
 class Break:
-    """Two lines where one does not do.
+    """Two lines that fit better than one.
 
     Attributes:
         after: the last size of the first line.
-        lines: below and above it.
+        lines: the line of the smaller sizes and the line of the larger sizes.
     """
 
     after: float
@@ -47,16 +47,16 @@ class Break:
 
 
 def fit(sizes: Sequence[float], times: Sequence[float], least: float = 0.0) -> Line:
-    """Return the line through the points, at least two.
+    """Return the line that fits the points, by weighted least squares.
 
-    Weights are 1 / time^2, because what disturbs a call disturbs it in proportion to its
-    length.
+    The weight of a point is 1 / time^2, because a disturbance of a call is proportional to the
+    length of the call.
 
     Args:
-        sizes: in any order.
-        times: of each size, in seconds.
-        least: a line that would start below this is put through 0, because no size has a
-            negative cost; what begins at a large size may point below it.
+        sizes: at least two, in any order; shape (n_points,).
+        times: seconds at each size, above 0; shape (n_points,).
+        least: the least ``fixed`` in seconds. A line below it goes through 0 instead, because
+            no size has a negative cost. -inf for a line that begins at a large size.
     """
     weights = [1 / time**2 for time in times]
     total = sum(weights)
@@ -74,13 +74,13 @@ def fit(sizes: Sequence[float], times: Sequence[float], least: float = 0.0) -> L
 
 
 def broken(sizes: Sequence[float], times: Sequence[float]) -> Break | None:
-    """Return the break of the line, or None if one line fits as well as two.
+    """Return the break of the line, or None if two lines do not fit better than one.
 
-    Judged by the F test for nested models: two lines have two parameters more.
+    The F test for nested models decides: two lines have two more parameters than one line.
 
     Args:
-        sizes: in ascending order.
-        times: of each size, in seconds.
+        sizes: in ascending order; shape (n_points,).
+        times: seconds at each size, above 0; shape (n_points,).
     """
     from scipy.stats import f
 

@@ -1,11 +1,10 @@
-"""The interval of a ratio that was measured in a few processes, in turn with its reference.
+"""The interval of a paired ratio: a call and its reference, measured in a few processes.
 
-Pairs of one process resemble each other, so a process counts as one observation: what is
-typical of its ratios, on a log scale. Two or three observations say little about their own spread.
-But there are hundreds of cells, and they say much about each other's: the variance of a cell
-is moderated towards what is usual in the same run, as in the analysis of many small
-experiments at once (Smyth 2004, Statistical Applications in Genetics and Molecular Biology
-3:3).
+The pairs of one process resemble each other. So a process is one observation: the typical ratio of
+its pairs, on a log scale. Two or three observations say little about their own variance. But a run
+has hundreds of cells, and together they show the usual variance. The variance of a cell is
+moderated towards the usual variance, as in the analysis of many small experiments at once (Smyth
+2004, Statistical Applications in Genetics and Molecular Biology 3:3).
 """
 
 import itertools
@@ -18,24 +17,24 @@ from typing import TypeVar
 K = TypeVar("K", bound=Hashable)
 
 LEVEL = 0.99
-"""Of all intervals."""
+"""The level of all intervals."""
 
 FEW = 10
-"""Fewer cells than this do not say what is usual."""
+"""The fewest cells that show a usual variance."""
 
 GROUPS = (0.0, 3.0, 9.0, math.inf)
-"""Borders of the groups of cells, in pairs of a process."""
+"""Borders of the groups of cells, as numbers of pairs in a process."""
 
 DEARER = 1.1
-"""By so much the variance of what is typical of a few normal values exceeds that of their mean, at
-most (simulated: 1.02 of three, 1.09 of four, 1.08 of five; 1.05 of many, Hodges and Lehmann)."""
+"""The variance of the typical value, divided by the variance of the mean, at most, for normal values
+(simulated: 1.02 of three, 1.09 of four, 1.08 of five; 1.05 of many, Hodges and Lehmann)."""
 
 SHARED_SD = 0.006
-"""What all processes of a run have in common, and no number of them shows: where things lie in the
-memory that they are forked with. Measured by docs/experiments/between_runs.py."""
+"""Standard deviation of a log ratio between runs. The processes of a run share the layout of their
+memory, so their number does not show it. Measured by docs/experiments/between_runs.py."""
 
 USUAL_SD, USUAL_FREEDOM = 0.05, 4.0
-"""What is taken for usual then: processes whose ratios differ by 5 %."""
+"""The usual standard deviation, and its degrees of freedom, where too few cells show one."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,10 @@ class LogRatio:
     """The logarithm of a ratio.
 
     Attributes:
-        mean: its estimate.
-        variance: of the estimate.
-        freedom: degrees of freedom of the variance; may be infinite.
-        pairs: how many calls in turn it stands on.
+        mean: the estimate.
+        variance: the variance of the estimate.
+        freedom: the degrees of freedom of the variance; may be infinite.
+        pairs: the number of paired calls.
     """
 
     mean: float
@@ -55,7 +54,7 @@ class LogRatio:
     pairs: int
 
     def minus(self, other: "LogRatio") -> "LogRatio":
-        """Return the ratio of two things that were measured against the same reference."""
+        """Return the log ratio of two backends that have the same reference."""
         return LogRatio(
             self.mean - other.mean,
             self.variance + other.variance,
@@ -64,11 +63,17 @@ class LogRatio:
         )
 
     def inverse(self) -> "LogRatio":
-        """Return the ratio the other way round."""
+        """Return the log of the inverse ratio."""
         return LogRatio(-self.mean, self.variance, self.freedom, self.pairs)
 
     def interval(self, level: float = LEVEL) -> tuple[float, float, float]:
-        """Return the ratio and the ends of its interval; no longer a logarithm."""
+        """Return the ratio (no logarithm) and the two ends of its interval.
+
+        The interval is Student's, with the moderated degrees of freedom.
+
+        Args:
+            level: the share of intervals that hold the true ratio.
+        """
         from scipy.stats import t
 
         reach = t.ppf((1 + level) / 2, self.freedom) * math.sqrt(self.variance)
@@ -76,16 +81,16 @@ class LogRatio:
 
 
 SAME = LogRatio(0.0, 0.0, math.inf, 0)
-"""The ratio of the reference to itself."""
+"""The log ratio of the reference to itself."""
 
 
 @dataclass(frozen=True)
 class Usual:
-    """The variance between processes that is usual, and how much that is worth.
+    """The usual variance between the processes of a cell.
 
     Attributes:
-        variance: of what is typical of a process.
-        freedom: how many degrees of freedom it adds to those of a cell.
+        variance: of the typical log ratio of a process.
+        freedom: the degrees of freedom that it adds to those of a cell; may be infinite.
     """
 
     variance: float
@@ -95,16 +100,16 @@ class Usual:
 def estimate(
     cells: Mapping[K, Sequence[Sequence[float]]], at_least: float = 0.0, wider: float = 1.0
 ) -> dict[K, LogRatio]:
-    """Return the ratio of each cell.
+    """Return the log ratio of each cell.
 
     Args:
-        cells: for each cell, the ratios of the pairs of each process.
-        at_least: the smallest variance that is taken for usual, from a calibration.
-        wider: what all intervals are multiplied by, from a calibration with false alarms.
+        cells: by cell, a sequence for each process: the ratios of its pairs, above 0.
+        at_least: the least usual variance, from a calibration.
+        wider: a factor for all intervals, from a calibration with false alarms.
     """
     result: dict[K, LogRatio] = {}
-    # A process that had time for one or two pairs is noisier than one that made ten: beside such
-    # it does not count, and what is usual is learnt among cells of about as many.
+    # A process with one or two pairs is noisier than a process with ten. So it does not count
+    # beside such a process, and the usual variance is that of cells with about as many pairs.
     whole = {key: _whole(processes) for key, processes in cells.items()}
     for least, limit in itertools.pairwise(GROUPS):
         group = {
@@ -130,31 +135,39 @@ def estimate(
 
 
 def _whole(processes: Sequence[Sequence[float]]) -> list[Sequence[float]]:
-    """Return the processes that made half as many pairs as is typical of the cell, or more."""
+    """Return the processes with at least half as many pairs as the median process of the cell."""
     least = median(map(len, processes)) / 2
     return [pairs for pairs in processes if len(pairs) >= least]
 
 
 def of_ratio(variance: float, processes: float) -> float:
-    """Return the variance of a ratio, from the variance between its processes and their number."""
+    """Return the variance of a log ratio.
+
+    Args:
+        variance: between the processes of the cell.
+        processes: their number.
+    """
     return variance / processes + SHARED_SD**2
 
 
 def typical(pairs: Sequence[float]) -> float:
-    """Return the logarithm of what is typical of the ratios of one process.
+    """Return the logarithm of the typical ratio of one process.
 
-    The order of the calls changes from one row to the next; half of the ratios are shifted one
-    way by it and half the other, which cancels here.
+    The order of the calls changes from one row to the next. It shifts half of the ratios one way
+    and half the other way, and the two shifts cancel here.
+
+    Args:
+        pairs: ratios of the pairs, above 0; shape (n_pairs,).
     """
     return _middle([math.log(ratio) for ratio in pairs])
 
 
 def usual(cells: Sequence[Sequence[float]], at_least: float = 0.0) -> Usual:
-    """Return what the cells of a run say about each other's variance (Smyth 2004, section 6.2).
+    """Return the usual variance of the cells of a run (Smyth 2004, section 6.2).
 
     Args:
-        cells: for each cell, what is typical of each process.
-        at_least: the smallest variance to return.
+        cells: for each cell, the typical log ratio of each process.
+        at_least: the least variance to return.
     """
     from scipy.special import digamma, polygamma
 
@@ -184,8 +197,8 @@ def _inverse_trigamma(value: float) -> float:
 def _middle(values: Sequence[float]) -> float:
     """Return the estimator of Hodges and Lehmann (1963, Annals of Mathematical Statistics 34:598).
 
-    It is the median of the means of all pairs: nearly as steady as a mean where nothing disturbs,
-    and neither a burst of other work nor one process of five that is slow throughout moves it far.
+    It is the median of the means of all pairs of values. Without disturbance it is nearly as steady
+    as a mean. A burst of other work does not move it far, nor does one slow process of five.
     """
     return median(
         (one + other) / 2 for one, other in itertools.combinations_with_replacement(values, 2)

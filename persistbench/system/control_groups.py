@@ -1,4 +1,4 @@
-"""How much memory a container leaves to this process. psutil tells only what its host has."""
+"""The memory that a container leaves to this process; psutil knows only that of the host."""
 
 import math
 from contextlib import suppress
@@ -11,15 +11,15 @@ _VERSIONS = {
     "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     "": ("", "memory.max", "memory.current", "inactive_file"),
 }
-"""By the controller that /proc/self/cgroup names (version 2 names none): the folder, and where the
-limit, what is used, and what of that are file pages that the kernel can give back are told (see
-cgroup-v1/memory and cgroup-v2 in the kernel's documentation)."""
+"""By the controller in /proc/self/cgroup (version 2 has none there): the folder of the group, the
+files with its limit and its use in bytes, and the field of memory.stat with the file pages that the
+kernel can give back (cgroup-v1/memory and cgroup-v2 in the kernel's documentation)."""
 
 
 def memory_left() -> float:
     """Return the bytes that the control groups of this process leave; infinite without a limit.
 
-    File pages that were not used lately do not count as taken, as in `docker stats`.
+    File pages that nobody used lately count as free, as in `docker stats`.
     """
     left = math.inf
     lines = _OWN.read_text().splitlines() if _OWN.is_file() else []
@@ -32,9 +32,10 @@ def memory_left() -> float:
 
 
 def _left(root: Path, group: str, files: list[str]) -> float:
-    """Return what is left by a group and those that it is part of, down to the root.
+    """Return the bytes that a group and its parents leave, up to the root.
 
-    Inside a container the group's own path may be that of its host; then the root is its own.
+    Inside a container the path of the group may be a path of the host. Then the root is the
+    container's own group.
     """
     limit, used, idle = files
     left = math.inf

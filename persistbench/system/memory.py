@@ -15,22 +15,26 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 def require() -> None:
-    """Raise UnsupportedError where :func:`peak` has nothing to read."""
+    """Refuse a system on which :func:`peak` cannot work.
+
+    Raises:
+        UnsupportedError: the system has no high-water mark that can be reset.
+    """
     if sys.platform != "linux" or not _CLEAR.exists():
         raise UnsupportedError(f"{sys.platform} has no high-water mark that can be reset")
 
 
 def peak(call: Callable[[], Any], free: Callable[[], Any]) -> int:
-    """Return by how many bytes the resident set rises at most during a call.
+    """Return the largest rise of the resident set during a call, in bytes.
 
-    What the call returns counts: it is in memory at the end. Pages of the page cache that the
-    call writes do not: they are not the process's. The kernel keeps its account in batches: up to
+    The result of the call counts: it is in memory at the end. Pages of the page cache do not
+    count: they do not belong to the process. The kernel keeps its account in batches, so up to
     0.3 MB may be missing.
 
     Args:
-        call: what is measured; it has been called before, so that code and buffers that stay
-            in memory are there.
-        free: drops what the call returned.
+        call: the call to measure. It was called before, so that its code and its lasting buffers
+            are in memory.
+        free: frees the result of the call.
     """
     free()
     before = mark()
@@ -56,13 +60,13 @@ _SLOW_SECONDS = 0.5
 
 
 def mark() -> int:
-    """Return what the process holds, in bytes, for :func:`risen`.
+    """Reset the kernel's high-water mark (5 into clear_refs, see proc(5)).
 
-    The kernel's high-water mark is reset (5 into clear_refs, see proc(5)), so that neither the
-    process nor what was done before counts.
+    Returns:
+        the resident set of the process in bytes, for :func:`risen`.
     """
     gc.collect()
-    # glibc keeps what was freed, and the next call would take it without a trace.
+    # glibc keeps freed memory; the next call would use it, and the resident set would not rise.
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -71,7 +75,7 @@ def mark() -> int:
 
 
 def risen(before: int) -> int:
-    """Return by how many bytes the resident set has risen at most since the mark."""
+    """Return the largest rise of the resident set since the mark, in bytes."""
     return max(0, _field("VmHWM") - before)
 
 

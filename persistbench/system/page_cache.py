@@ -1,4 +1,4 @@
-"""Takes a file out of the page cache, and looks whether it is out. Linux only."""
+"""Takes a file out of the page cache, and checks that it is out. Linux only."""
 
 import ctypes
 import mmap
@@ -14,14 +14,17 @@ _ATTEMPTS = 5
 def evict(path: str) -> None:
     """Write a file's pages to the disk and drop them from memory.
 
+    Args:
+        path: of the file.
+
     Raises:
-        UnsupportedError: this system cannot, or the file system keeps some of them.
+        UnsupportedError: this system cannot drop pages, or the file system keeps some of them.
     """
     if not hasattr(os, "posix_fadvise") or sys.platform != "linux":
         raise UnsupportedError(f"{sys.platform} offers no way to evict a file from the page cache")
     file = os.open(path, os.O_RDONLY)
     try:
-        for _ in range(_ATTEMPTS):  # pages that were in use are dropped at the next attempt
+        for _ in range(_ATTEMPTS):  # a page in use is dropped at the next attempt
             os.fsync(file)
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
             left = resident(path)
@@ -33,7 +36,11 @@ def evict(path: str) -> None:
 
 
 def resident(path: str) -> int:
-    """Return how many pages of a file are in memory, by mincore(2)."""
+    """Return the number of pages of a file that are in memory, by mincore(2).
+
+    Raises:
+        OSError: the file cannot be read or mapped.
+    """
     import numpy as np
 
     size = Path(path).stat().st_size
