@@ -26,7 +26,7 @@ GROUPS = (0.0, 3.0, 9.0, math.inf)
 """Borders of the groups of cells, as numbers of pairs in a process."""
 
 DEARER = 1.1
-"""The variance of the typical value, divided by the variance of the mean, at most, for normal values
+"""The variance of the typical value divided by that of the mean, at most, for normal values
 (simulated: 1.02 of three, 1.09 of four, 1.08 of five; 1.05 of many, Hodges and Lehmann)."""
 
 SHARED_SD = 0.006
