@@ -7,7 +7,7 @@ from pathlib import Path
 
 from persistbench import backends, files, sandbox
 from persistbench.cases import catalogue
-from persistbench.cells import in_advance
+from persistbench.cells import claims, in_advance
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError, UserError
 from persistbench.measure import actions, paired, process
@@ -87,6 +87,7 @@ class Grid:
         once_in_a_run("in advance", in_advance.examine)
         cell = Cell(catalogue.get(pipeline), backends.get(backend), mapped=self.mapped)
         verdict = cell.examine()
+        claims.keep(cell)
         outcome.keep(cell, verdict)
         self.admit(cell, verdict)
         try:

@@ -14,6 +14,7 @@ from persistbench.backends import REFERENCE
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
 from persistbench.measure import fresh
+from persistbench.records.questions import STAGES
 
 PROCESSES = 3
 
@@ -64,7 +65,7 @@ def _of_group(cells):
 
 
 class Total(_Fresh):
-    stages = fresh.STAGES
+    stages = STAGES
 
     def time_fresh_total(self, pipeline, backend):
         self.spend()

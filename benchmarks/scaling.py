@@ -10,6 +10,7 @@ from benchmarks._elsewhere import Elsewhere
 from benchmarks._grid import BACKENDS, once_in_a_run
 from persistbench import backends
 from persistbench.cases import scaled
+from persistbench.cells import claims
 from persistbench.cells.cell import Cell
 from persistbench.errors import UserError
 from persistbench.measure import scaling
@@ -35,6 +36,7 @@ class _Scaling(Elsewhere):
         self.measured = measured[pipeline]
         result = self.measured.get("verdict", {"outcome": Outcome.SAME})
         verdict = Verdict(**{**result, "outcome": Outcome(result["outcome"])})
+        claims.keep(cell)
         outcome.keep(cell, verdict, self.question)
         self.admit(cell, verdict)
         self.prepare(cell)

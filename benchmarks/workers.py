@@ -9,6 +9,7 @@ from benchmarks._grid import MAPPING, PIPELINES, Grid, once_in_a_run
 from persistbench.backends import REFERENCE
 from persistbench.errors import UnsupportedError
 from persistbench.measure import workers
+from persistbench.records.questions import COUNTS
 
 
 class _Workers(Grid):
@@ -45,8 +46,8 @@ def _question(count, kind, mapped):
     return type(name.title().replace("_", ""), (_Workers,), facts)
 
 
-for _count in workers.COUNTS:
-    for _kind in workers.KINDS if _count == workers.COUNTS[-1] else ("pss",):
+for _count in COUNTS:
+    for _kind in workers.KINDS if _count == COUNTS[-1] else ("pss",):
         for _mapped in (False, True):
             _class = _question(_count, _kind, _mapped)
             globals()[_class.__name__] = _class

@@ -4,11 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-def access(question: str) -> str:
-    """Return how a question opens the artifact: ``map`` or ``load``."""
-    return "map" if question.startswith("map") else "load"
-
-
 class Outcome(StrEnum):
     """One vocabulary for benchmarks, trials, records and report."""
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,11 @@ from asv.benchmarks import Benchmarks
 from asv.results import Results, get_filename
 from asv.runner import BenchmarkResult
 from asv.util import write_json
+from msgspec.structs import replace
 
+from persistbench import backends
+from persistbench.cells import claims
+from persistbench.records import about
 from persistbench.records.figures import Figure
 from persistbench.report.sections.exactness import CHECKS
 
@@ -24,7 +29,31 @@ N_A = math.nan
 def figure(backend: str, value: float | None, low: float | None, high: float | None) -> Figure:
     """Return a row that differs from others in these only."""
     status = "n/a" if value is None else "ok"
-    return Figure("m", "e", "load", "p", backend, value, "seconds", low, high, 3, status, "")
+    names = ("m", "e", "load", "p", backend)
+    ends = (value, "seconds", low, high)
+    return Figure(*names, *ends, 3, status, "", returns=RETURNS.get(backend, "estimator"))
+
+
+RETURNS = {"raw": "bytes", "onnx": "predictor"}
+"""What backends give back that give back no estimator."""
+
+
+def claimed(folder: Path, machine: str, backend_ids: Sequence[str], **other: Any) -> None:
+    """Record what backends say of themselves: what those of the package say, and of others this.
+
+    Args:
+        folder: of the results.
+        machine: whose folder.
+        backend_ids: of the backends.
+        other: claims that differ from those of a plain pickle.
+    """
+    known = backends.for_trials()
+    plain = claims.of_backend(known["pickle-5"])
+    said = [
+        replace(claims.of_backend(known[name]) if name in known else replace(plain, id=name), **other)
+        for name in backend_ids
+    ]
+    about.keep(folder / machine, said)
 
 
 def params(
@@ -54,6 +83,7 @@ def describe(
     own = others or {}
     for machine in machines:
         write_json(str(folder / machine / "machine.json"), {"machine": machine}, 1)
+        claimed(folder, machine, [literal_eval(name) for name in (grid or params())[1]])
     described = {
         name: {
             "name": name,

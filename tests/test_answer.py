@@ -32,7 +32,7 @@ def table(tmp_path: Path) -> Table:
 
 def test_best_of_each_question_with_ties_and_price(table: Table) -> None:
     """The floor is no contender; a price is a multiple of the best figure of that question."""
-    row = answer.answers(table, table.places[0])["model"]
+    row = answer.answers(table, table.platforms[0])["model"]
     assert {question: winner.figure.backend for question, winner in row.items()} == {
         "total": "small",
         "load": "fast",
@@ -47,7 +47,7 @@ def test_best_of_each_question_with_ties_and_price(table: Table) -> None:
 
 def test_total_is_the_formula_of_the_page(table: Table) -> None:
     """Dump + size / bandwidth + workers x loads x (size / bandwidth + load)."""
-    figures = table.cells(table.places[0])["model"]["small"]
+    figures = table.cells(table.platforms[0])["model"]["small"]
     work = Deployment(loads=3, workers=2, bandwidth=1e9)
     total = work.total(figures["dump"], figures["load"], figures["size"])
     assert total.value == pytest.approx(4.0 + 1.0 + 6 * (1.0 + 3.0))
@@ -58,11 +58,11 @@ def test_total_is_the_formula_of_the_page(table: Table) -> None:
 
 def test_summary_counts_ties_as_best(table: Table) -> None:
     """Who is not told apart from the best is counted with it."""
-    rows = answer.answers(table, table.places[0])
+    rows = answer.answers(table, table.platforms[0])
     assert answer.summary(rows) == [("small", 1, 1)]
 
 
 def test_pipeline_that_nobody_saves_says_why(table: Table) -> None:
     """It has no winner, and the most frequent reason."""
-    assert answer.answers(table, table.places[0])["lost"] == {}
-    assert answer.refusals(table, table.places[0])["lost"] == "error-at-dump: TypeError: no"
+    assert answer.answers(table, table.platforms[0])["lost"] == {}
+    assert answer.refusals(table, table.platforms[0])["lost"] == "error-at-dump: TypeError: no"

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from persistbench.calibrate import judge, run
 from persistbench.calibrate.judge import PLANTED, Rows, Task
 from persistbench.measure import paired
 from persistbench.records import calibration
-from persistbench.records.calibration import FILE, Agreement, Calibration, Planted, needed
+from persistbench.records.calibration import FILE, Agreement, Calibration, Planted
 from persistbench.statistics import ratios
+
+needed = partial(calibration.needed, processes=paired.PROCESSES)
 
 GOOD = Calibration(
     "2026-11-22T00:00:00+00:00",

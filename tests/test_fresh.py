@@ -8,6 +8,7 @@ from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.measure import fresh
+from persistbench.records.questions import STAGES
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_stages_are_measured_and_imports_are_found(cell: Cell) -> None:
     assert {"joblib", "sklearn.linear_model._logistic"} <= set(imported.shared)
     (late,) = fresh.measure([cell], fresh.Imports([], {cell.backend.id: []}))
     (early,) = fresh.measure([cell], imported)
-    assert all(early[stage] >= 0 for stage in fresh.STAGES)
+    assert all(early[stage] >= 0 for stage in STAGES)
     assert early["imports"] > early["construct"]
     assert late["construct"] > early["construct"]
 

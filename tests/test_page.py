@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from persistbench.measure.fresh import STAGES
-from persistbench.measure.workers import COUNTS
 from persistbench.records import pairs
 from persistbench.records.collect import collect
 from persistbench.records.figures import to_csv
+from persistbench.records.questions import COUNTS, STAGES
 from persistbench.report import page as report
 from persistbench.report.compare import apart
 from tests._browser import ready, watched

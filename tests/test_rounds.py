@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from persistbench.outcomes import Outcome
+from persistbench.records.outcome import Record
 from persistbench.records.pairs import Pairs
 from persistbench.suite.rounds import GatheredPairs, Progress, sat_out, unexplained, whole
 
@@ -58,9 +60,10 @@ def test_rows_of_an_older_file_are_read_by_their_columns() -> None:
 def test_silent_cell_is_one_without_a_failure_of_this_run() -> None:
     """What another run, another question or a success has said explains nothing."""
 
-    def record(backend: str, **facts: str) -> dict[str, str]:
-        line = {"pipeline": "small", "backend": backend, "question": "load", "status": "failed"}
-        return {**line, "run": "now", **facts}
+    def record(backend: str, **facts: Any) -> Record:
+        names = {"pipeline": "small", "backend": backend, "access": "load", "question": "load"}
+        said = {"status": "failed", "outcome": Outcome.CRASH, "reason": "", "run": "now"}
+        return Record(**{**names, **said, **facts})
 
     cells = [("small", name) for name in "abcdef"]
     records = [

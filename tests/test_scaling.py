@@ -15,7 +15,7 @@ from persistbench.errors import UserError
 from persistbench.measure import scaling
 from persistbench.outcomes import Outcome
 from persistbench.records import questions
-from persistbench.records.figures import Figure, Place, Table
+from persistbench.records.figures import Figure, Platform, Table
 from persistbench.report.sections import scaling as section
 
 
@@ -121,7 +121,7 @@ def test_no_room_is_said_before(
 
 def test_break_is_shown_with_its_page_faults() -> None:
     """A load that breaks after 32 MB is told with both slopes and both densities of faults."""
-    place = Place("m", "e", ())
+    place = Platform("m", "e", ())
     sizes = [2**power for power in range(9)]
     result = [
         Figure("m", "e", question, f"array-{size}MB", "b", value, unit, None, None, 3, "ok", "")

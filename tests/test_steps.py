@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from persistbench import Case, backends
 from persistbench.errors import UserError
 from persistbench.measure import weigh
+from persistbench.records import steps
 
 PICKLE = backends.get("pickle-5")
 
@@ -32,7 +33,7 @@ def test_each_step_is_weighed_alone() -> None:
     assert neighbours.bytes is not None
     assert neighbours.bytes > X.nbytes
     assert neighbours.bytes - X.nbytes < 25_000
-    advice = weigh.advice([scaler, neighbours])
+    advice = steps.advice([scaler, neighbours])
     assert advice.startswith("kneighborsclassifier (KNeighborsClassifier) holds 100% of")
     assert "most of it in _fit_X" in advice
 

@@ -18,9 +18,10 @@ import pytest
 from asv.results import iter_results
 
 from persistbench.measure import paired
-from persistbench.measure.fresh import STAGES
 from persistbench.records import jsonl, pairs
+from persistbench.records.questions import STAGES
 from persistbench.suite import versions
+from persistbench.suite.run import MEASURED
 from tests.conftest import copy_checkout
 
 EXISTING = ("-E", f"existing:{sys.executable}", "--set-commit-hash", "HEAD")
@@ -35,9 +36,10 @@ def build():
     return Case(DummyClassifier(strategy="uniform", random_state=0).fit(X, y), X, y)
 '''
 BACKEND = '''
-"""A backend that a user drops in: right, wrong and refusing."""
-import copy, pickle
+"""A backend that a user drops in: right, wrong, refusing, and slow."""
+import copy, pickle, time
 from dataclasses import dataclass
+from pathlib import Path
 from persistbench.backends._base import Backend
 from persistbench.errors import UnsupportedError
 
@@ -63,10 +65,14 @@ class Extra(Backend):
     def load(self, path, mmap_mode=None):
         if mmap_mode:
             raise UnsupportedError("no map")
+        if self.kind == "slow":
+            time.sleep(1.1)
+            with (Path(__file__).parents[2] / "slow.txt").open("a") as file:
+                file.write(path + "\n")
         with open(path, "rb") as file:
             return pickle.load(file)
 
-BACKENDS = (Extra("right"), Extra("wrong"), Extra("refusing"), Extra("flaky"))
+BACKENDS = tuple(map(Extra, ("right", "wrong", "refusing", "flaky", "slow")))
 '''
 
 
@@ -113,6 +119,13 @@ def bench(suite: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return python(suite, "persistbench", "bench", *EXISTING, *arguments)
 
 
+def measured(suite: Path, *arguments: str) -> "Ran":
+    """Return what such a run has left, if it has measured."""
+    done = bench(suite, *arguments)
+    assert done.returncode in MEASURED, done.stdout + done.stderr
+    return ran(suite, done)
+
+
 def plain_asv_run(suite: Path) -> subprocess.CompletedProcess[str]:
     """Register the machine and run the suite with asv alone."""
     assert python(suite, "asv", "machine", "--yes").returncode == 0
@@ -147,7 +160,7 @@ def ran(suite: Path, done: subprocess.CompletedProcess[str]) -> Ran:
     (machine,) = (path.parent for path in suite.glob("results/*/machine.json"))
     paired_calls, broken = pairs.read(next(machine.glob("*.pairs.jsonl"), machine / "none"))
     assert not broken
-    return Ran(suite, done, figures, samples, newest, paired_calls)  # type: ignore[arg-type]
+    return Ran(suite, done, figures, samples, newest, paired_calls)
 
 
 @pytest.fixture(scope="module")
@@ -158,13 +171,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     backends = ("extra-right", "extra-refusing", "pickle-5")
     chosen = [text for name in pipelines for text in ("--pipeline", name)]
     chosen += [text for name in backends for text in ("--backend", name)]
-    return ran(suite, bench(suite, "--all", *chosen))
+    return measured(suite, "--all", *chosen)
 
 
 FAILING = (
     r"time_load\('small', '(pickle-4|pickle-5|joblib)'",
     r"time_(dump|load)\('extra', 'extra-flaky'",
-    r"time_load\('extra', 'extra-wrong'",
+    r"time_load\('extra', 'extra-(wrong|slow)'",
     r"label_changes\('extra', 'extra-wrong'",
     r"time_load\('broken', 'pickle-5'",
 )
@@ -175,9 +188,8 @@ QUICK = (r"time_load\('small', '(pickle-5|joblib)'", r"time_load\('extra', 'extr
 def with_failures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
     """A run with failures, and a narrower and quick one after it."""
     suite = prepared(tmp_path_factory.mktemp("failing"))
-    first = ran(suite, bench(suite, *(text for one in FAILING for text in ("-b", one))))
-    again = bench(suite, *(text for one in QUICK for text in ("-b", one)), "--quick")
-    return first, ran(suite, again)
+    first = measured(suite, *(text for one in FAILING for text in ("-b", one)))
+    return first, measured(suite, *(text for one in QUICK for text in ("-b", one)), "--quick")
 
 
 LOAD, DUMP = "load.Load.time_load", "dump.Dump.time_dump"
@@ -283,13 +295,23 @@ def test_paired_calls_are_kept(with_failures: tuple[Ran, Ran]) -> None:
     first, quick = (run.pairs for run in with_failures)
     names = {key[1:] for key in first if key[0] == "load"}
     small = {("small", name) for name in ("pickle-4", "pickle-5", "joblib")}
-    assert names == {*small, ("extra", "extra-flaky")}
+    assert names == {*small, ("extra", "extra-flaky"), ("extra", "extra-slow")}
     own = first["load", "small", "joblib"]
     assert [set(own.ratios), len(own.cpu)] == [{"pickle-5", "raw"}, paired.PROCESSES]
     assert all(len(ratios) >= 3 for ratios in own.ratios["pickle-5"])
     later = quick["load", "small", "joblib"].cpu
     assert later[:-1] == own.cpu
     assert len(later) == paired.PROCESSES + 1
+
+
+def test_slow_call_is_made_once(with_failures: tuple[Ran, Ran]) -> None:
+    """A call of over a second is made in one process, and is its own warm-up there."""
+    run, _ = with_failures
+    calls = (run.suite / "slow.txt").read_text().splitlines()
+    timed = [path for path in calls if "artifacts" not in Path(path).parts]  # not when examined
+    assert len(timed) == 1
+    assert len(run.samples[LOAD]["extra", "extra-slow"]) == 1
+    assert [len(calls) for calls in run.pairs["load", "extra", "extra-slow"].cpu] == [1]
 
 
 def test_narrow_and_quick_runs_keep_what_was_measured(with_failures: tuple[Ran, Ran]) -> None:

@@ -15,6 +15,7 @@ from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
 from persistbench.measure import workers
+from persistbench.records.questions import COUNTS
 from persistbench.system import memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="smaps_rollup")
@@ -73,7 +74,7 @@ def test_wrong_answer_or_death_is_no_figure(kind: str, reason: str) -> None:
 def test_one_core_holds_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a second core nothing is said of several processes."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    assert [workers.sensible(count) for count in workers.COUNTS] == [True, False, False, False]
+    assert [workers.sensible(count) for count in COUNTS] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("module", [workers, memory])

@@ -68,10 +68,10 @@ def judged(
         sum(different[cell, 0.0] for cell in cells),
         planted,
         noise,
-        needed([_between(estimates[cell, 0.0]) for cell in large], planted),
+        needed([_between(estimates[cell, 0.0]) for cell in large], planted, paired.PROCESSES),
         agreements,
         round(seconds, 1),
-        libraries.versions({*libraries.LIBRARIES, "asv", libraries.INSTRUMENT}),
+        libraries.versions(libraries.LIBRARIES),
         _wider([estimates[cell, 0.0] for cell in cells]),
     )
 

@@ -22,6 +22,7 @@ from persistbench.errors import UserError
 from persistbench.measure import inspection
 from persistbench.measure import weigh as weighing
 from persistbench.records import figures
+from persistbench.records.steps import advice
 from persistbench.report import tables
 from persistbench.suite import run
 
@@ -189,7 +190,7 @@ def _print_steps(artifact: Path, backend: Backend, trust: list[str] | None, trus
         largest = f"{step.largest} ({_size(step.largest_bytes)})" if step.largest else ""
         table.add_row(step.step, step.kind, _size(step.bytes), load, largest)
     Console().print(table, markup=False)
-    print(weighing.advice(steps))
+    print(advice(steps))
 
 
 @app.command()

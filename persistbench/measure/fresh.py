@@ -24,10 +24,6 @@ from typing import TYPE_CHECKING, Any  # noqa: E402
 if TYPE_CHECKING:
     from persistbench.cells.cell import Cell
 
-STAGES = ("interpreter", "imports", "read", "construct", "predict")
-"""In their order. ``imports`` are those that load and predict need; ``read`` is reading and
-decompressing; ``construct`` is the rest of the load; ``predict`` is of the held-out rows."""
-
 
 @dataclass(frozen=True)
 class Imports:

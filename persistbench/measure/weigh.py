@@ -5,37 +5,16 @@ import pickle
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from persistbench.backends import Backend
 from persistbench.errors import UserError
 from persistbench.outcomes import explain
+from persistbench.records.steps import Step
 
 LOADS = 5
 """Each step is loaded so often; the median counts."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step costs.
-
-    Attributes:
-        step: its name in the pipeline; of nested pipelines, the path.
-        kind: the class of the estimator.
-        bytes: of an artifact that holds this step alone; None if it cannot be saved apart.
-        load_seconds: median of :data:`LOADS` loads of that artifact, in a warm process.
-        largest: the name of its largest attribute.
-        largest_bytes: what that takes as pickle.
-    """
-
-    step: str
-    kind: str
-    bytes: int | None
-    load_seconds: float | None
-    largest: str
-    largest_bytes: int
 
 
 def of_artifact(
@@ -78,22 +57,6 @@ def weigh(estimator: Any, backend: Backend, rows: Any = None) -> list[Step]:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "step"))
         return [_weighed(name, part, backend, rows, path) for name, part in _steps(estimator)]
-
-
-def advice(steps: list[Step]) -> str:
-    """Return which step should be saved apart, in a sentence; empty if none stands out."""
-    known = [step for step in steps if step.bytes]
-    total = sum(step.bytes or 0 for step in known)
-    if len(known) < 2 or not total:
-        return ""
-    heavy = max(known, key=lambda step: step.bytes or 0)
-    share = (heavy.bytes or 0) / total
-    if share < 0.5:
-        return "No step holds half of the bytes: there is little to gain by saving one apart."
-    return (
-        f"{heavy.step} ({heavy.kind}) holds {share:.0%} of the bytes, most of it in "
-        f"{heavy.largest}: saved apart, the rest is {(1 - share):.1%} of the file."
-    )
 
 
 def _steps(estimator: Any) -> list[tuple[str, Any]]:

@@ -16,7 +16,6 @@ from persistbench.errors import UnsupportedError
 from persistbench.integrity.answers import answers_same, one_thread
 from persistbench.sandbox import context
 
-COUNTS = (1, 2, 4, 8)
 KINDS = ("pss", "uss", "rss")
 REQUESTS = 3
 """Each process answers so many requests while the others hold and answer, too."""

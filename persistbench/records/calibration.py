@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from persistbench.measure import paired
 from persistbench.statistics import ratios
 
 ALLOWED_ALARMS = 0.01
@@ -127,13 +126,14 @@ class Calibration:
 MOST_PROCESSES = 200
 
 
-def needed(variances: Sequence[float], planted: Sequence[Planted]) -> int:
+def needed(variances: Sequence[float], planted: Sequence[Planted], processes: int) -> int:
     """Return how many processes would find each planted slow-down as often as is required.
 
     Args:
         variances: of each cell of over 1 ms, between its processes, on a log scale; without
             any the least number is enough.
         planted: what was found with the suite's number of processes.
+        processes: that number.
 
     What is asked for is the mean of the cells' power, by the usual formula of two quantiles. Where
     less was found than that promises, the variances are taken for larger, until they explain it.
@@ -142,7 +142,7 @@ def needed(variances: Sequence[float], planted: Sequence[Planted]) -> int:
         return 2
     larger = 1.0
     while larger < _MOST_LARGER and any(
-        _power(variances, part.slower, paired.PROCESSES / larger) > part.found / part.cells
+        _power(variances, part.slower, processes / larger) > part.found / part.cells
         for part in planted
         if part.cells and not part.enough
     ):

@@ -1,22 +1,30 @@
-"""Reads a results folder into the tidy table, by asv's own API and our records.
+"""Reads a results folder into the tidy table: asv's files and our records.
 
 What cannot be read is named and left out; the rest is still shown.
 """
 
-import ast
-import itertools
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from persistbench.outcomes import access
-from persistbench.records import calibration, jsonl, pairs, trial
-from persistbench.records.figures import CPU, Figure, Table
-from persistbench.records.places import Source, place, place_of_trials
+from persistbench.records import (
+    about,
+    asv_file,
+    calibration,
+    outcome,
+    pairs,
+    platforms,
+    questions,
+    trial,
+)
+from persistbench.records.about import About
+from persistbench.records.asv_file import Benchmark, ForeignError, ResultFile
+from persistbench.records.figures import CPU, CellKey, Figure, Table
+from persistbench.records.platforms import Source
 from persistbench.statistics import ratios
 from persistbench.statistics.ratios import LogRatio
 
@@ -34,23 +42,25 @@ class _Cell(NamedTuple):
         return self.figure.status != "not run" and self.started >= other.started
 
 
+Reasons = Mapping[tuple[str, str, str, str], outcome.Record]
+"""Outcome records by pipeline, backend, access and question; the newest of each."""
+
+
 def collect(results: Path) -> Table:
     """Return the newest figure of every cell, where it comes from, and what was left out.
 
     Args:
         results: asv's results folder.
     """
-    from asv.results import iter_results_paths
-
-    benchmarks = _benchmarks(results)
+    benchmarks = asv_file.described(results)
     warnings: list[str] = []
-    newest: dict[tuple[str, ...], _Cell] = {}
+    newest: dict[CellKey, _Cell] = {}
     sources: dict[tuple[str, str], list[Source]] = defaultdict(list)
     outdated: dict[tuple[str, ...], str] = {}
-    for folder, name, machine in sorted(iter_results_paths(str(results))):
-        source, cells = _read(Path(folder, name), machine, benchmarks, warnings, outdated)
+    for path, machine in asv_file.result_files(results):
+        source, cells = _read(path, machine, benchmarks, warnings, outdated)
         if source is not None and source.times:
-            sources[source.result.params["machine"], source.result.env_name].append(source)
+            sources[source.result.machine, source.result.environment].append(source)
         for cell in cells:
             old = newest.get(cell.figure.cell)
             # A cell that a later, narrower run left out keeps what it had.
@@ -58,23 +68,26 @@ def collect(results: Path) -> Table:
                 newest[cell.figure.cell] = cell
     there = {cell[:3] for cell, result in newest.items() if result.figure.status != "not run"}
     warnings += [text for cell, text in sorted(outdated.items()) if cell not in there]
-    machines = {place[0] for place in newest}
-    known = {name: calibration.read(results / name) for name in sorted(machines)}
-    calibrations = {name: result for name, result in known.items() if result}
-    figures, derived = _with_pairs(newest.values(), calibrations, warnings)
-    places = [place(*key, result) for key, result in sorted(sources.items())]
+    known = [platforms.measured(*key, result) for key, result in sorted(sources.items())]
     timed = {cell.figure.cell: cell.samples for cell in newest.values() if cell.samples}
     tried, broken = trial.read(results)
     warnings += broken
-    for machine in sorted(tried.keys() - {own.machine for own in places}):
-        places.append(place_of_trials(machine, tried[machine]))
-    return Table(figures, places, warnings, timed, derived, calibrations, tried)
+    only_tried = sorted(tried.keys() - {one.machine for one in known})
+    known += [platforms.tried(machine, tried[machine]) for machine in only_tried]
+    machines = sorted({one.machine for one in known})
+    stored = {name: calibration.read(results / name) for name in machines}
+    calibrations = {name: result for name, result in stored.items() if result}
+    claims = {name: _about(results / name, warnings) for name in machines}
+    figures, derived = _with_pairs(newest.values(), calibrations, warnings)
+    figures = [_claimed(figure, claims) for figure in figures]
+    warnings += _unknown(figures)
+    return Table(figures, known, warnings, timed, derived, calibrations, tried, claims)
 
 
 def _read(
     path: Path,
     machine: str,
-    benchmarks: dict[str, Any],
+    benchmarks: Mapping[str, Benchmark],
     warnings: list[str],
     outdated: dict[tuple[str, ...], str],
 ) -> tuple[Source | None, list[_Cell]]:
@@ -83,47 +96,65 @@ def _read(
     What is left out goes to the warnings; what another version has measured to the outdated, by
     machine, environment and question, because newer figures may be there.
     """
-    from asv.results import Results
-
     try:
-        result = Results.load(str(path), machine_name=machine)
-        keys = result.get_all_result_keys()
-        str(result.params["machine"]), result.commit_hash[:8]
-    except Exception as error:  # what a foreign file makes asv raise is not foreseeable
+        result = ResultFile(path, machine)
+    except ForeignError as error:
         warnings.append(f"{path} is left out: {error}")
         return None, []
-    found, broken = _records(path.with_suffix(".outcomes.jsonl"))
-    turns, broken_turns = pairs.read(path.with_suffix(".pairs.jsonl"))
-    warnings += [*broken, *broken_turns]
-    reasons = {tuple(str(record.get(key)) for key in _REASON): record for record in found}
-    source, cells = Source(result, found, []), []
-    for key in keys:
-        if key not in benchmarks:
+    records, broken = outcome.read(path.with_suffix(".outcomes.jsonl"))
+    paired, broken_pairs = pairs.read(path.with_suffix(".pairs.jsonl"))
+    warnings += [*broken, *broken_pairs]
+    reasons: Reasons = {(r.pipeline, r.backend, r.access, r.question): r for r in records}
+    source, cells = Source(result, records, []), []
+    for key in result.keys:
+        benchmark = benchmarks.get(key)
+        if benchmark is None:
             warnings.append(f"{path}: {key} is left out: benchmarks.json does not know it.")
             continue
-        version = benchmarks[key].get("version")
-        if result.benchmark_version.get(key) != version:
-            outdated[machine, result.env_name, pairs.question(key)] = (
+        if result.version(key) != benchmark.version:
+            outdated[machine, result.environment, questions.question(key)] = (
                 f"{path}: {key} was measured by another version of the benchmark "
                 "and is left out; `make bench` measures it again."
             )
             continue
         try:
-            started = int(result.started_at.get(key) or 0)
-            rows = list(_figures(result, key, benchmarks[key].get("unit", ""), reasons))
-        except Exception as error:  # asv has read it, and it is no result of this suite
+            started = result.started(key)
+            rows = list(_figures(result, key, benchmark.unit, reasons))
+        except ForeignError as error:
             warnings.append(f"{path}: {key} is left out: {error}")
             continue
         source.times.append(started)
         for figure, samples in rows:
-            own = turns.get(figure.cell[2:])
-            used = own is not None and own.version == version and figure.status == "ok"
+            own = paired.get(figure.cell[2:])
+            used = own is not None and own.version == benchmark.version and figure.status == "ok"
             cells.append(_Cell(started, figure, samples, own if used else None))
     return source, cells
 
 
-_REASON = ("pipeline", "backend", "access", "question")
-"""What an outcome record concerns."""
+def _about(folder: Path, warnings: list[str]) -> About:
+    """Return what backends and pipelines said of themselves on one machine."""
+    result, broken = about.read(folder)
+    warnings += broken
+    return result
+
+
+def _claimed(figure: Figure, claims: Mapping[str, About]) -> Figure:
+    """Return a figure that knows what its backend gives back, if a record says so."""
+    known = claims.get(figure.machine, About()).backends.get(figure.backend)
+    return replace(figure, returns=known.returns) if known else figure
+
+
+def _unknown(figures: Iterable[Figure]) -> list[str]:
+    """Return a sentence for each machine with figures of backends whose claims are unknown."""
+    unknown: dict[str, set[str]] = defaultdict(set)
+    for figure in figures:
+        if figure.value is not None and not figure.returns:
+            unknown[figure.machine].add(figure.backend)
+    return [
+        f"{machine}: no record says what {', '.join(sorted(own))} can do: the figures are shown "
+        "and not ranked; the next `make bench` records it."
+        for machine, own in sorted(unknown.items())
+    ]
 
 
 def _with_pairs(
@@ -151,7 +182,7 @@ def _with_pairs(
                 known_ratios[cell_key][group[-1]] = ratio
     except ModuleNotFoundError as error:
         warnings.append(
-            f"Calls in turn are not compared, because {error.name} is not installed where asv is; "
+            f"Paired calls are not compared, because {error.name} is not installed where asv is; "
             "ratios and ties are those of separate figures."
         )
     figures, derived = [], []
@@ -159,133 +190,75 @@ def _with_pairs(
         figure = replace(cell.figure, paired=known_ratios[cell.figure.cell])
         figures.append(figure)
         for reference, result in figure.paired.items():
-            ends = result.interval()
+            value, *ends = result.interval()
             name = f"{figure.question}/{reference}"
-            derived.append(_derived(figure, name, ends, "ratio", result.pairs))
+            derived.append(_derived(figure, name, value, (ends[0], ends[1]), "ratio", result.pairs))
         if cell.pairs:
             derived.append(_cpu_time(figure, cell.pairs))
     return figures, derived
 
 
 def _derived(
-    figure: Figure, question: str, ends: tuple[float | None, ...], unit: str, samples: int
+    figure: Figure,
+    question: str,
+    value: float,
+    interval: asv_file.Interval,
+    unit: str,
+    samples: int,
 ) -> Figure:
-    value, low, high = ends
-    return Figure(
-        *figure.cell[:2],
-        question,
-        figure.pipeline,
-        figure.backend,
-        value,
-        unit,
-        low,
-        high,
-        samples,
-        "ok",
-        "",
-    )
+    """Return a figure of another question about the same cell."""
+    names = (*figure.cell[:2], question, figure.pipeline, figure.backend)
+    return Figure(*names, value, unit, *interval, samples, "ok", "")
 
 
 def _cpu_time(figure: Figure, measured: pairs.Pairs) -> Figure:
     """Return the median CPU time of a call, of all threads; its interval is asv's."""
-    from asv.results import compute_stats
-
     calls = [call for process in measured.cpu for call in process]
-    value, result = compute_stats(calls, 1)
-    ends = (value, *_ends_of(result))
-    return _derived(figure, figure.question + CPU, ends, figure.unit, len(calls))
+    value, interval = asv_file.median(calls)
+    return _derived(figure, figure.question + CPU, value, interval, figure.unit, len(calls))
 
 
 def _figures(
-    result: Any, key: str, unit: str, reasons: dict[tuple[str, ...], Any]
-) -> Iterable[tuple[Figure, list[float]]]:
+    result: ResultFile, key: str, unit: str, reasons: Reasons
+) -> Iterator[tuple[Figure, list[float]]]:
     """Yield the rows of one benchmark, each with its samples."""
-    grid = result.get_result_params(key)
-    question = pairs.question(key)
-    values = result.get_result_value(key, grid)
-    stats = result.get_result_stats(key, grid)
-    samples = result.get_result_samples(key, grid)
-    if len(grid) != 2:
-        raise ValueError("it is not one of pipelines and backends")
-    cells = zip(itertools.product(*grid), values, stats, samples, strict=True)
-    for names, value, stat, calls in cells:
-        pipeline, backend = (ast.literal_eval(name) for name in names)
-        status, reason = "ok", ""
+    question = questions.question(key)
+    for cell in result.cells(key):
+        status, reason, value = "ok", "", cell.value
         if value is None or math.isnan(value):
-            record = _reason(reasons, pipeline, backend, question)
+            record = _reason(reasons, cell.pipeline, cell.backend, question)
             status, reason = _explained(record, failed=value is None)
-        found = stat or {}
+            value = None
         figure = Figure(
-            result.params["machine"],
-            result.env_name,
+            result.machine,
+            result.environment,
             question,
-            pipeline,
-            backend,
-            value if status == "ok" else None,
+            cell.pipeline,
+            cell.backend,
+            value,
             unit,
-            *_ends_of(found),
-            int(found.get("repeat", 1) * found.get("number", 1)) if status == "ok" else 0,
+            *cell.interval,
+            cell.calls if status == "ok" else 0,
             status,
             reason,
         )
-        yield figure, list(calls or ()) if status == "ok" else []
+        yield figure, list(cell.samples) if status == "ok" else []
 
 
-def _ends_of(stats: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return the 99 % interval, at least 0: of three samples asv's reaches below, and no call does.
-
-    One sample has none: asv's is infinite.
-    """
-    low, high = stats.get("ci_99_a"), stats.get("ci_99_b")
-    if low is None or high is None or not math.isfinite(low) or not math.isfinite(high):
-        return None, None
-    return max(low, 0.0), high
-
-
-def _explained(record: dict[str, Any], failed: bool) -> tuple[str, str]:
+def _explained(record: outcome.Record | None, failed: bool) -> tuple[str, str]:
     """Return status and reason of a cell without a figure."""
-    if not record or record["status"] == "ok":
+    if record is None or record.status == "ok":
         return ("failed", "no reason is on record") if failed else ("not run", "")
-    reason = f"{record['outcome']}: {record['reason']}".rstrip(": ")
+    reason = f"{record.outcome}: {record.reason}".rstrip(": ")
     # The address of an object differs in every process, and says nothing.
     reason = re.sub(r" at 0x[0-9a-f]+", "", reason)
-    return ("failed" if failed else record["status"]), reason
+    return ("failed" if failed else record.status), reason
 
 
-def _records(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the records beside a result file, oldest first, and what is broken in it."""
-    if not path.is_file():
-        return [], []
-    result, broken = jsonl.read(path)
-    whole = [record for record in result if _TEXTS.issubset(_texts_of(record))]
-    if len(whole) < len(result):
-        broken.append(f"{path} has {len(result) - len(whole)} foreign lines, which are left out.")
-    return whole, broken
-
-
-_TEXTS = {"pipeline", "backend", "access", "question", "status", "outcome", "reason"}
-
-
-def _texts_of(record: dict[str, Any]) -> set[str]:
-    return {name for name, value in record.items() if isinstance(value, str)}
-
-
-def _reason(found: dict[tuple[str, ...], Any], pipeline: str, backend: str, question: str) -> Any:
+def _reason(reasons: Reasons, pipeline: str, backend: str, question: str) -> outcome.Record | None:
     """Return the record that explains a cell: the question's own, else that of its artifact."""
-    how = access(question)
-    own = found.get((pipeline, backend, how, question), {})
-    if own and own["status"] != "ok":
+    how = questions.access(question)
+    own = reasons.get((pipeline, backend, how, question))
+    if own is not None and own.status != "ok":
         return own
-    return found.get((pipeline, backend, how, ""), {})
-
-
-def _benchmarks(results: Path) -> dict[str, Any]:
-    """Return asv's description of the benchmarks as they are now."""
-    from asv.benchmarks import Benchmarks
-    from asv.util import load_json
-
-    path = Benchmarks.get_benchmark_file_path(str(results))
-    if not Path(path).is_file():
-        return {}
-    result: dict[str, Any] = load_json(path, api_version=Benchmarks.api_version)
-    return result
+    return reasons.get((pipeline, backend, how, ""))

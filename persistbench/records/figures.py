@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from persistbench.records.about import About, Backend
 from persistbench.records.calibration import Calibration
+from persistbench.records.questions import SCALED
 from persistbench.statistics.ratios import LogRatio
-
-SCALED = "scale_"
-"""What questions begin with that are asked of no pipeline of the catalogue, but of sizes."""
 
 CellKey = tuple[str, str, str, str, str]
 """Machine, environment, question, pipeline, backend."""
@@ -34,7 +33,9 @@ class Figure:
         samples: how many calls the figure stands on.
         status: ``ok``, ``n/a``, ``failed`` or ``not run``.
         reason: the outcome and its reason where there is no figure.
-        paired: its ratio to each reference that it was called in turn with; not a column.
+        paired: its ratio to each reference that its calls are paired with; not a column.
+        returns: what its backend gives back: ``estimator``, ``predictor`` or ``bytes``; empty if
+            no record says so; not a column.
     """
 
     machine: str
@@ -50,6 +51,7 @@ class Figure:
     status: str
     reason: str
     paired: dict[str, LogRatio] = field(default_factory=dict, compare=False, repr=False)
+    returns: str = field(default="", compare=False, repr=False)
 
     @property
     def row(self) -> tuple[str, str, str, str]:
@@ -72,7 +74,7 @@ Cells = dict[str, dict[str, dict[str, Figure]]]
 
 
 @dataclass(frozen=True)
-class Place:
+class Platform:
     """Where and with what figures were measured: rankings never cross its border.
 
     Attributes:
@@ -94,7 +96,7 @@ class Table:
 
     Attributes:
         figures: the newest figure or refusal of every cell.
-        places: the machines and environments that they come from.
+        platforms: the machines and environments that they come from.
         warnings: one sentence for whatever was left out.
         samples: the single calls behind a figure, by its cell, in the order of the rounds;
             none for what is not timed.
@@ -102,38 +104,44 @@ class Table:
             each reference that was called in turn with it (question ``load/pickle-5``).
         calibrations: what is known of the instrument, by machine.
         trials: the newest record of everything that was tried, by machine and trial.
+        about: what backends and pipelines said of themselves, by machine.
     """
 
     figures: list[Figure]
-    places: list[Place]
+    platforms: list[Platform]
     warnings: list[str]
     samples: dict[CellKey, list[float]] = field(default_factory=dict)
     derived: list[Figure] = field(default_factory=list)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     trials: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    about: dict[str, About] = field(default_factory=dict)
+
+    def claims(self, index: int) -> dict[str, Backend]:
+        """Return what the backends said of themselves on the machine of a place, by id."""
+        return self.about.get(self.platforms[index].machine, About()).backends
 
     def tried(self, trial: str) -> list[tuple[int, list[dict[str, Any]]]]:
         """Return the records of a trial with the index of their place, where there are any."""
         result = [
             (index, self.trials.get(place.machine, {}).get(trial, []))
-            for index, place in enumerate(self.places)
+            for index, place in enumerate(self.platforms)
         ]
         return [(index, own) for index, own in result if own]
 
     def untried(self, trial: str) -> list[int]:
         """Return the indices of the places without a record of a trial."""
         tried = {index for index, _ in self.tried(trial)}
-        return [index for index in range(len(self.places)) if index not in tried]
+        return [index for index in range(len(self.platforms)) if index not in tried]
 
-    def cells(self, place: Place) -> Cells:
+    def cells(self, place: Platform) -> Cells:
         """Return the figures of one place by pipeline (alphabetically), backend, question."""
         return self._where(place, lambda figure: not figure.scaled)
 
-    def scaled(self, place: Place) -> Cells:
+    def scaled(self, place: Platform) -> Cells:
         """Return those of pipelines that are not in the catalogue, but one of many sizes."""
         return self._where(place, lambda figure: figure.scaled)
 
-    def _where(self, place: Place, wanted: Callable[[Figure], bool]) -> Cells:
+    def _where(self, place: Platform, wanted: Callable[[Figure], bool]) -> Cells:
         result: Cells = defaultdict(lambda: defaultdict(dict))
         for figure in self.figures:
             here = (figure.machine, figure.environment) == (place.machine, place.environment)

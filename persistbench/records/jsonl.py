@@ -1,20 +1,28 @@
-"""JSON Lines: a broken line is named and left out."""
+"""JSON Lines: a line that is broken or foreign is named and left out."""
 
 import json
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    pass  # which imports NumPy, and readers need none
+import msgspec
+
+T = TypeVar("T")
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the records of a file, oldest first, and one sentence for each broken line."""
+    """Return the records of a file, oldest first, and one sentence for each broken line.
+
+    Args:
+        path: of the file; it may be of any origin.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+    """
     records: list[dict[str, Any]] = []
     broken: list[str] = []
-    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
-        if not line:
-            continue
+    for number, line in _lines(path):
         try:
             record = json.loads(line)
             if not isinstance(record, dict):
@@ -24,3 +32,57 @@ def read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
         else:
             records.append(record)
     return records, broken
+
+
+def read_typed(path: Path, decode: Callable[[str], T]) -> tuple[list[T], list[str]]:
+    """Return what the lines of a file hold, oldest first, and what is left out of it.
+
+    Args:
+        path: of the file; it may be of any origin.
+        decode: makes one line a record, such as ``msgspec.json.Decoder(Record).decode``.
+
+    Returns:
+        The records, and sentences: one for each line that is not JSON, and one for all lines that
+        are JSON and do not fit the record.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+    """
+    records: list[T] = []
+    broken: list[str] = []
+    foreign: list[str] = []
+    for number, line in _lines(path):
+        try:
+            records.append(decode(line))
+        except msgspec.ValidationError as error:
+            foreign.append(f"line {number}: {error}")
+        except msgspec.DecodeError as error:
+            broken.append(f"{path}, line {number} is not a record and is left out ({error}).")
+    if foreign:
+        broken.append(
+            f"{path} has {len(foreign)} foreign lines, which are left out; the first is "
+            f"{foreign[0]}."
+        )
+    return records, broken
+
+
+def append(path: Path, records: Iterable[Any]) -> None:
+    """Append records, a line each, in one write: an interrupted writer leaves whole lines.
+
+    Args:
+        path: of the file; its folder is made where there is none.
+        records: what msgspec encodes: structs and dicts.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
+    with path.open("a+b") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            lines = lines if file.read() == b"\n" else b"\n" + lines  # after one that is cut off
+        file.write(lines)
+
+
+def _lines(path: Path) -> Iterable[tuple[int, str]]:
+    """Return the lines that are not empty, each with its number."""
+    lines = path.read_text("utf-8", errors="replace").splitlines()
+    return [(number, line) for number, line in enumerate(lines, start=1) if line]

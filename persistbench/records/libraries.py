@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass  # which imports NumPy, and readers need none
+INSTRUMENTS = ("asv", "asv_runner")
+"""What runs the suite, and what makes its timed calls."""
 
+LIBRARIES = (
+    *("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas"),
+    *INSTRUMENTS,
+)
+"""Whose versions every record of the suite has."""
 
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "joblib", "cloudpickle", "lz4", "pandas")
-
-INSTRUMENT = "asv_runner"
-"""What makes the timed calls of the suite, in each of its processes."""
+NOT_RECORDED = "not recorded"
+"""What is shown in the place of a version that older records lack."""
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:

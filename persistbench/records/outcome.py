@@ -4,24 +4,113 @@
 same stem. The ending is not ``.json``, which asv would read as a result of its own.
 """
 
-import json
 import os
 import platform
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal, Protocol
 
-from persistbench.files import digest
+import msgspec
+
+from persistbench import files
 from persistbench.outcomes import Outcome, Verdict
+from persistbench.records import jsonl, libraries
 from persistbench.records import run as runs
-from persistbench.records.libraries import INSTRUMENT, LIBRARIES, versions
-
-if TYPE_CHECKING:
-    from persistbench.cells.cell import Cell  # which imports NumPy, and readers need none
+from persistbench.records.run import Run
 
 
-def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a cell.
+
+    Attributes:
+        cell: the key of the record: pipeline, backend, access and question.
+        found: changes with the cell, its file system and the verdict; empty where asv's own
+            process wrote the record.
+        pipeline: name of the pipeline.
+        backend: id of the backend.
+        access: how the artifact is opened.
+        question: the only question that the record concerns; empty for all of the cell's.
+        status: how the cell is shown.
+        outcome: what happened.
+        reason: why; empty for ``same``.
+        label_changes: held-out rows whose prediction changed; None where nothing was predicted.
+        date: UTC.
+        environment: asv's name of it.
+        os: name and release of the operating system.
+        file_system: of the artifacts.
+        run: name of the run; see :class:`persistbench.records.run.Run`.
+        cores: of the machine.
+        python: version.
+        libraries: versions by distribution.
+    """
+
+    cell: str = ""
+    found: str = ""
+    pipeline: str
+    backend: str
+    access: Literal["load", "map"]
+    question: str
+    status: Literal["ok", "n/a", "failed"]
+    outcome: Outcome
+    reason: str
+    label_changes: int | None = None
+    date: str = ""
+    environment: str = ""
+    os: str = ""
+    file_system: str = ""
+    run: str = ""
+    cores: int | None = None
+    python: str = ""
+    libraries: dict[str, str] = {}
+
+
+class _Pipeline(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class _Backend(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def requires(self) -> tuple[str, ...]: ...
+
+
+class Examined(Protocol):
+    """What a verdict is of: see :class:`persistbench.cells.cell.Cell`."""
+
+    @property
+    def pipeline(self) -> _Pipeline:
+        """What was saved."""
+
+    @property
+    def backend(self) -> _Backend:
+        """How it was saved."""
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the artifact is memory-mapped."""
+
+    @property
+    def key(self) -> str:
+        """Changes with everything that decides the verdict."""
+
+
+def read(path: Path) -> tuple[list[Record], list[str]]:
+    """Return the records of a file, oldest first, and what was left out of it.
+
+    Args:
+        path: of the file; where there is none, there are no records.
+    """
+    return jsonl.read_typed(path, _DECODER.decode) if path.is_file() else ([], [])
+
+
+_DECODER = msgspec.json.Decoder(Record)
+
+
+def keep(cell: Examined, verdict: Verdict, question: str = "") -> None:
     """Append a verdict to the record file of this run, unless it is already the last word.
 
     Args:
@@ -35,77 +124,91 @@ def keep(cell: "Cell", verdict: Verdict, question: str = "") -> None:
     run = runs.current()
     if run is None:
         return
-    path = run.outcomes
-    place = _place(cell, question)
     from persistbench.system.file_system import file_system  # psutil is not everywhere that asv is
 
-    files = file_system(Path(tempfile.gettempdir()))
+    own = file_system(Path(tempfile.gettempdir()))
     # A failure is said again by every run; what is the same or refused, once for all.
     said_by = run.began if status(verdict) == "failed" else ""
-    result = digest(cell.key, files, verdict.outcome, verdict.reason, said_by)
-    if _last_word(path, place).get("found") == result:
+    result = files.digest(cell.key, own, verdict.outcome, verdict.reason, said_by)
+    last = _last_word(run, _key(cell, question))
+    if last is not None and last.found == result:
         return
-    record = {
-        "cell": place,
-        "found": result,
-        "pipeline": cell.pipeline.name,
-        "backend": cell.backend.id,
-        "access": "map" if cell.mapped else "load",
-        "question": question,
-        "status": status(verdict),
-        "outcome": verdict.outcome,
-        "reason": verdict.reason,
-        "label_changes": verdict.label_changes,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": os.environ.get("ASV_ENV_NAME", ""),
-        "os": f"{platform.system()} {platform.release()}",
-        "file_system": files,
-        "run": run.began,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "libraries": {
-            "asv": run.asv,
-            **versions({*LIBRARIES, INSTRUMENT, *cell.backend.requires}),
-        },
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # One write of one line in append mode: an interrupted run leaves whole lines.
-    cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" * cut_off + json.dumps(record) + "\n")
+    names = {*libraries.LIBRARIES, *cell.backend.requires}
+    record = Record(
+        cell=_key(cell, question),
+        found=result,
+        pipeline=cell.pipeline.name,
+        backend=cell.backend.id,
+        access="map" if cell.mapped else "load",
+        question=question,
+        status=status(verdict),
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        label_changes=verdict.label_changes,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        environment=os.environ.get("ASV_ENV_NAME", ""),
+        os=f"{platform.system()} {platform.release()}",
+        file_system=own,
+        run=run.began,
+        cores=os.cpu_count(),
+        python=platform.python_version(),
+        libraries=libraries.versions(names) | {"asv": run.asv},
+    )
+    append(run, record)
 
 
-def withdraw(cell: "Cell", question: str) -> None:
+def append(run: Run, record: Record) -> None:
+    """Append a record to the record file of a run, where it is the last word of its key.
+
+    Args:
+        run: the run of this process.
+        record: what is appended.
+    """
+    words = _last_words(run)
+    jsonl.append(run.outcomes, [record])
+    files.publish(words / files.digest(record.cell), msgspec.json.encode(record))
+
+
+def withdraw(cell: Examined, question: str) -> None:
     """Record that a failure of an earlier run, of this question alone, is over."""
     run = runs.current()
     if run is not None:
-        last = _last_word(run.outcomes, _place(cell, question))
-        if last.get("status") == "failed" and last["run"] != run.began:
+        last = _last_word(run, _key(cell, question))
+        if last is not None and last.status == "failed" and last.run != run.began:
             keep(cell, Verdict(Outcome.SAME), question)
 
 
-def status(verdict: Verdict) -> str:
+def status(verdict: Verdict) -> Literal["ok", "n/a", "failed"]:
     """Return how a cell with this verdict is shown: ``ok``, ``n/a`` or ``failed``."""
     if verdict.same:
         return "ok"
     return "n/a" if verdict.refused else "failed"
 
 
-def _place(cell: "Cell", question: str) -> str:
+def _key(cell: Examined, question: str) -> str:
     access = "map" if cell.mapped else "load"
     return f"{cell.pipeline.name}/{cell.backend.id}/{access}/{question}"
 
 
-def _last_word(path: Path, place: str) -> dict[str, Any]:
-    """Return the newest record of a place, or {}, without parsing all the others."""
-    if not path.is_file():
-        return {}
-    data = path.read_bytes()
-    start = data.rfind(b'{"cell": ' + json.dumps(place).encode())
-    if start < 0:
-        return {}
-    try:
-        record: dict[str, Any] = json.loads(data[start:].split(b"\n", 1)[0])
-    except ValueError:  # cut off in the middle: no word at all
-        return {}
-    return record
+def _last_word(run: Run, key: str) -> Record | None:
+    """Return the newest record of a key, if there is one."""
+    path = _last_words(run) / files.digest(key)
+    return _DECODER.decode(path.read_bytes()) if path.is_file() else None
+
+
+def _last_words(run: Run) -> Path:
+    """Return the folder of the newest records, a file for each key.
+
+    The first process of a run that asks makes it out of all records; thousands of processes
+    after it read one small file each.
+    """
+    folder = run.folder / "last-words"
+    if not folder.is_dir():
+        draft = Path(tempfile.mkdtemp(dir=run.folder))
+        for key, record in {record.cell: record for record in read(run.outcomes)[0]}.items():
+            (draft / files.digest(key)).write_bytes(msgspec.json.encode(record))
+        try:
+            draft.rename(folder)
+        except OSError:  # another process was quicker
+            shutil.rmtree(draft)
+    return folder

@@ -35,11 +35,6 @@ class Pairs:
             self.ratios.setdefault(name, []).append(result)
 
 
-def question(name: str) -> str:
-    """Return the question of asv's name of a benchmark, such as ``load.Load.time_load``."""
-    return name.rpartition(".")[2].partition("_")[2]
-
-
 def gather(folder: Path, version: str) -> list[Pairs]:
     """Return what the processes left in a folder, and remove their files.
 

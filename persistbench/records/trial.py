@@ -2,15 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from persistbench.backends import REFERENCE
-from persistbench.measure.weigh import Step
 from persistbench.outcomes import Outcome
 from persistbench.records import forms, jsonl
+from persistbench.records.questions import REFERENCE
+from persistbench.records.steps import Step
 
 Trials = dict[str, dict[str, list[dict[str, Any]]]]
 """Records by machine and trial."""
@@ -166,7 +165,7 @@ def _before_and_after(pair: Any) -> bool:
 def _step(step: Any) -> bool:
     return (
         isinstance(step, dict)
-        and step.keys() == {field.name for field in fields(Step)}
+        and step.keys() == set(Step.__struct_fields__)
         and all(isinstance(step[name], str) for name in ("step", "kind", "largest"))
         and all(_number(step[name]) for name in ("bytes", "load_seconds", "largest_bytes"))
     )

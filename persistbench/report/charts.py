@@ -10,8 +10,8 @@ import vl_convert
 from markupsafe import Markup, escape
 
 from persistbench import files
-from persistbench.backends import FLOOR
 from persistbench.records.figures import Figure
+from persistbench.records.questions import FLOOR
 from persistbench.report.dataset import columns
 from persistbench.report.tables import with_interval
 from persistbench.report.templates import fill

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from persistbench import backends
-from persistbench.backends import REFERENCE
 from persistbench.records.figures import Figure
+from persistbench.records.questions import REFERENCE
 from persistbench.statistics.ratios import SAME, LogRatio
 
 
@@ -116,14 +115,19 @@ def in_order(figures: Iterable[Figure]) -> list[Figure]:
 
 def contends(figure: Figure) -> bool:
     """Return whether a figure can be first: it has a value, and the backend saves estimators."""
-    return figure.value is not None and not apart(figure.backend)
+    return figure.value is not None and not apart(figure)
 
 
-def apart(backend_id: str) -> str:
-    """Return what a backend is that saves no estimator: the floor or a predictor; else nothing."""
-    known = backends.discover().get(backend_id)
-    returns = known.claims.returns if known else "estimator"
-    return {"bytes": "floor", "predictor": "predictor"}.get(returns, "")
+def apart(figure: Figure) -> str:
+    """Return why a figure is not ranked, by what its backend gives back; empty if it is ranked.
+
+    Returns:
+        ``floor``, ``predictor``, or ``unknown``: no record says what the backend gives back.
+    """
+    return _APART.get(figure.returns, "unknown")
+
+
+_APART = {"estimator": "", "bytes": "floor", "predictor": "predictor"}
 
 
 def dominating(
@@ -166,6 +170,6 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
                 tie = figure is not first and ratio(figure, first).tie
                 rank = f"{'=' if tie else ''}{next(places)}"
             elif figure.value is not None:
-                rank = apart(figure.backend)
+                rank = apart(figure)
             result.append((rank, figure))
     return result

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from persistbench.backends import FLOOR, REFERENCE
 from persistbench.records.figures import CPU, Figure, Table
+from persistbench.records.questions import FLOOR, REFERENCE
 from persistbench.report.compare import best, ratio
 from persistbench.report.tables import interval
 from persistbench.units import human
@@ -26,7 +26,7 @@ def rows(table: Table) -> list[dict[str, Any]]:
     """
     cpu = {figure.cell: figure for figure in table.derived if figure.question.endswith(CPU)}
     result = []
-    for index, place in enumerate(table.places):
+    for index, place in enumerate(table.platforms):
         for cells in table.cells(place).values():
             by_question: dict[str, list[Figure]] = defaultdict(list)
             for figures in cells.values():
@@ -44,7 +44,7 @@ def samples(table: Table) -> list[list[float]]:
     """Return the samples of each row of :func:`rows`, in the same order."""
     result = []
     for row in rows(table):
-        place = table.places[row["place"]]
+        place = table.platforms[row["place"]]
         cell = (row["question"], row["pipeline"], row["backend"])
         own = table.samples.get((place.machine, place.environment, *cell), [])
         result.append([float(f"{call:.4g}") for call in own])

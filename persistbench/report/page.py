@@ -2,9 +2,8 @@
 
 import vl_convert
 
-from persistbench.cases import catalogue
 from persistbench.records import trial
-from persistbench.records.figures import Place, Table
+from persistbench.records.figures import Platform, Table
 from persistbench.report import charts, dataset, sections
 from persistbench.report.tables import HOW_TO_MEASURE
 from persistbench.report.templates import asset, fill
@@ -24,7 +23,7 @@ def render(table: Table) -> str:
         measured=bool(rows),
         how_to_measure=HOW_TO_MEASURE,
         warnings=table.warnings,
-        places=_places(table.places),
+        places=_places(table.platforms),
         pipelines=_pipelines(table),
         figures=dataset.columns(rows),
         samples=dataset.samples(table),
@@ -35,7 +34,7 @@ def render(table: Table) -> str:
     )
 
 
-def _places(places: list[Place]) -> list[tuple[str, str]]:
+def _places(places: list[Platform]) -> list[tuple[str, str]]:
     """Return the address and the name of each place: the machine, and what is special to it.
 
     Versions that all environments share say nothing.
@@ -58,8 +57,12 @@ def _places(places: list[Place]) -> list[tuple[str, str]]:
 
 
 def _pipelines(table: Table) -> dict[str, str]:
-    """Return what each pipeline stresses; empty for one that is not in the catalogue."""
-    known = {name: pipeline.stresses for name, pipeline in catalogue.discover().items()}
+    """Return what each pipeline stresses; empty where no record says so."""
+    known = {
+        name: pipeline.stresses
+        for about in table.about.values()
+        for name, pipeline in about.pipelines.items()
+    }
     usable = {f.pipeline for f in table.figures if f.value is not None and not f.scaled}
     usable |= {r["subject"] for _, result in table.tried(trial.EXACTNESS) for r in result}
     return {name: known.get(name, "") for name in sorted(usable)}

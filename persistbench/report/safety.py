@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from persistbench import backends
 from persistbench.outcomes import Outcome
 from persistbench.records import trial
+from persistbench.records.about import Backend
 from persistbench.records.figures import Table
 from persistbench.report import heat
 
@@ -47,13 +47,13 @@ def versions(found: Mapping[str, Places]) -> list[tuple[int, str]]:
     return [(index, trial.versions(own)) for index, own in sorted(records.items())]
 
 
-def by_design(backend: str) -> bool:
+def by_design(known: Backend | None) -> bool:
     """Return whether a backend can run any code when it is used as documented.
 
-    What is not known is taken for one that can.
+    Args:
+        known: what the backend said of itself; of what is not known the answer is yes.
     """
-    known = backends.for_trials().get(backend)
-    return known is None or known.claims.executes_code or known.only_for_trials
+    return known is None or known.executes_code or known.only_for_trials
 
 
 def told(record: Mapping[str, Any]) -> str:

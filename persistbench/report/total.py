@@ -49,4 +49,5 @@ class Deployment:
             min(dump.samples, load.samples),
             "ok",
             "",
+            returns=dump.returns,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from persistbench.records import pairs
+from persistbench.records.outcome import Record
 
 Names = tuple[str, str]
 """The pipeline and the backend of a cell."""
@@ -85,7 +86,7 @@ def whole(
 
 
 def unexplained(
-    cells: Iterable[Names], records: Iterable[Mapping[str, Any]], question: str, run: str
+    cells: Iterable[Names], records: Iterable[Record], question: str, run: str
 ) -> list[Names]:
     """Return the failed cells whose processes left no word in this run.
 
@@ -96,11 +97,9 @@ def unexplained(
         run: the name of this run in records.
     """
     explained = {
-        (record["pipeline"], record["backend"])
+        (record.pipeline, record.backend)
         for record in records
-        if record.get("question") in ("", question)
-        and record.get("status") == "failed"
-        and record.get("run") == run
+        if record.question in ("", question) and record.status == "failed" and record.run == run
     }
     return [names for names in cells if names not in explained]
 

@@ -27,8 +27,8 @@ from asv.util import TIMEOUT_RETCODE, UserError
 
 from persistbench import errors
 from persistbench.measure import paired
-from persistbench.outcomes import access
-from persistbench.records import jsonl, pairs
+from persistbench.outcomes import Outcome
+from persistbench.records import outcome, pairs, questions
 from persistbench.records import run as runs
 from persistbench.suite import versions
 from persistbench.suite.rounds import GatheredPairs, Names, Progress, sat_out, unexplained, whole
@@ -74,7 +74,7 @@ class SafeResults(Results):
         if self._run is None:
             super().add_result(benchmark, result, **kwargs)
             return
-        name, question = benchmark["name"], pairs.question(benchmark["name"])
+        name, question = benchmark["name"], questions.question(benchmark["name"])
         cells = _cells(benchmark)
         # asv lets the last round decide; a cell that failed in any round has failed.
         rounds = int(benchmark.get("rounds", 1))
@@ -138,25 +138,23 @@ class SafeResults(Results):
         """Write the record of cells whose process died without a word, or hung."""
         if self._run is None:
             return
-        path = self._run.outcomes
-        records = jsonl.read(path)[0] if path.is_file() else []
+        records, _ = outcome.read(self._run.outcomes)
         for pipeline, backend in unexplained(failed, records, question, self._run.began):
-            how = access(question)
-            record = {
-                "cell": f"{pipeline}/{backend}/{how}/{question}",
-                "pipeline": pipeline,
-                "backend": backend,
-                "access": how,
-                "question": question,
-                "status": "failed",
-                "outcome": "timeout" if errcode == TIMEOUT_RETCODE else "crash",
-                "reason": f"the benchmark's process ended with status {errcode}",
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "environment": self.env_name,
-                "run": self._run.began,
-            }
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+            how = questions.access(question)
+            record = outcome.Record(
+                cell=f"{pipeline}/{backend}/{how}/{question}",
+                pipeline=pipeline,
+                backend=backend,
+                access=how,
+                question=question,
+                status="failed",
+                outcome=Outcome.TIMEOUT if errcode == TIMEOUT_RETCODE else Outcome.CRASH,
+                reason=f"the benchmark's process ended with status {errcode}",
+                date=datetime.now(UTC).isoformat(timespec="seconds"),
+                environment=self.env_name,
+                run=self._run.began,
+            )
+            outcome.append(self._run, record)
 
     def _path(self, result_dir: str) -> Path:
         """Return the path of the result file within a folder of results."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from persistbench.backends import REFERENCE
-from persistbench.records.figures import Figure, Place, Table
+from persistbench.records.figures import Figure, Platform, Table
+from persistbench.records.questions import REFERENCE
 from persistbench.report.compare import Ratio, best, contends, in_order, ratio, steady
 from persistbench.report.templates import fill
 from persistbench.report.total import Deployment
@@ -40,7 +40,7 @@ class Winner:
 
 def render(table: Table) -> Markup | None:
     """Return one table of winners for each machine and environment."""
-    places = [(index, answers(table, place)) for index, place in enumerate(table.places)]
+    places = [(index, answers(table, place)) for index, place in enumerate(table.platforms)]
     if not any(result for _, rows in places for result in rows.values()):
         return None
     return fill(
@@ -48,13 +48,13 @@ def render(table: Table) -> Markup | None:
         questions=QUESTIONS,
         deployment=Deployment(),
         places=[
-            (index, rows, summary(rows), refusals(table, table.places[index]))
+            (index, rows, summary(rows), refusals(table, table.platforms[index]))
             for index, rows in places
         ],
     )
 
 
-def answers(table: Table, place: Place) -> dict[str, dict[str, Winner]]:
+def answers(table: Table, place: Platform) -> dict[str, dict[str, Winner]]:
     """Return the winners by pipeline and question; a pipeline that nobody saves has none."""
     result: dict[str, dict[str, Winner]] = {}
     for pipeline, cells in table.cells(place).items():
@@ -85,7 +85,7 @@ def summary(rows: dict[str, dict[str, Winner]]) -> list[tuple[str, int, int]]:
     return [(name, count, len(winners)) for name, count in counts.most_common(3)]
 
 
-def refusals(table: Table, place: Place) -> dict[str, str]:
+def refusals(table: Table, place: Platform) -> dict[str, str]:
     """Return why nobody saves a pipeline, by its name: the most frequent reason."""
     result: dict[str, str] = {}
     for pipeline, cells in table.cells(place).items():

@@ -1,6 +1,7 @@
 """Attack: what a crafted artifact can do to the one who opens it."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
 from persistbench.records import forms, trial
+from persistbench.records.about import Backend
 from persistbench.records.figures import Table
 from persistbench.report import advice, heat, safety
 from persistbench.report.safety import Places, Record
@@ -59,7 +61,10 @@ def render(table: Table) -> Markup | None:
         untried=safety.untried(table, forms.ATTACKS),
         versions=safety.versions(result),
         trust=TRUST,
-        code=[(index, admitted(own), *judged(own)) for index, own in result.get(forms.CODE, [])],
+        code=[
+            (index, admitted(own), *judged(own, table.claims(index)))
+            for index, own in result.get(forms.CODE, [])
+        ],
         chart=safety.drawn("attack", codes, tell, LOOKS, alt_text),
         looking=[(index, looked(own)) for index, own in result.get(forms.LOOKING, [])],
         bombs=[(index, unfolded(own), refusing(own), limits(own)) for index, own in bombs],
@@ -142,12 +147,16 @@ class Judged:
 
 
 def judged(
-    found: list[Record],
+    found: list[Record], claims: Mapping[str, Backend]
 ) -> tuple[int, dict[str, dict[str, dict[str, Judged]]]]:
     """Return how many shapes there are, and the backends by what became of those.
 
     The groups are ``ran``; ``quiet``, no shape ran; ``design``, none ran, and yet it can run any
     code by design; and ``lacking``, whose file can carry no shape. Within each they are by trust.
+
+    Args:
+        found: the records of one machine.
+        claims: what its backends said of themselves, by id.
     """
     sums: dict[tuple[str, str], Judged] = defaultdict(Judged)
     for record in found:
@@ -167,7 +176,7 @@ def judged(
         elif not own.carried:
             group = "lacking"
         else:
-            group = "design" if safety.by_design(backend) else "quiet"
+            group = "design" if safety.by_design(claims.get(backend)) else "quiet"
         groups[group][place][backend] = own
     return len({record["subject"] for record in found}), groups
 

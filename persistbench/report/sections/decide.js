@@ -36,12 +36,18 @@
     return { value, tie: value * Math.exp(-below) <= 1 && value * Math.exp(above) >= 1 };
   }
 
+  /** Return what a backend said of itself when it was measured; undefined if no record says so. */
+  function claimed(settings, backend) {
+    const here = CLAIMS[settings.place] ?? {};
+    return Object.hasOwn(here, backend) ? here[backend] : undefined;
+  }
+
   /** Return whether code of a crafted file ran, used in one of these ways. */
   const ran = (settings, backend, ...ways) =>
     ways.some((way) => RAN[settings.place]?.[way]?.includes(backend));
 
   function refusals(backend, figures, settings) {
-    const claims = Object.hasOwn(CLAIMS, backend) ? CLAIMS[backend] : undefined;
+    const claims = claimed(settings, backend);
     const found = [];
     const load = settings.shared === "yes" ? "map_first_predict" : "load";
     for (const question of new Set(["dump", "size", load])) {
@@ -51,7 +57,7 @@
         break;
       }
     }
-    if (!claims) found.push("what it claims is not known: its file is not in this checkout");
+    if (!claims) found.push("no record says what it claims");
     else {
       if (settings.need === "estimator" && claims.returns !== "estimator")
         found.push("gives back a predictor, which cannot be fitted again, not the estimator");
@@ -67,7 +73,7 @@
 
   /** Return what a reader must know before taking a backend that is not out. */
   function notes(backend, settings) {
-    const { tolerance, audits } = CLAIMS[backend];
+    const { tolerance, audits } = claimed(settings, backend);
     const found = [];
     if (tolerance > 0) found.push(`answers within ${tolerance}, not bit for bit`);
     if (settings.trust === "no" && audits) found.push("opens only types that are on your list");

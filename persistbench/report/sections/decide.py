@@ -1,15 +1,14 @@
 """Decide: the ranking for the reader's own way of working, and why each other backend is out."""
 
-from dataclasses import asdict
 from typing import Any
 
 import altair as alt
 from markupsafe import Markup
+from msgspec import to_builtins
 
-from persistbench import backends
-from persistbench.backends import FLOOR, REFERENCE
 from persistbench.records import forms, trial
 from persistbench.records.figures import Table
+from persistbench.records.questions import FLOOR, REFERENCE
 from persistbench.report import charts
 from persistbench.report.sections import attack, survival
 from persistbench.report.templates import asset, fill
@@ -23,7 +22,7 @@ def render(table: Table) -> Markup | None:
     """Return the controls and an empty ranking, which decide.js fills from the figures."""
     if not any(figure.question == "load" for figure in table.figures):
         return None
-    claims = {id: asdict(backend.claims) for id, backend in backends.for_trials().items()}
+    claims = {index: to_builtins(table.claims(index)) for index in range(len(table.platforms))}
     survivors = {
         index: {backend: (row.same, row.tried) for backend, row in survival.counts(result).items()}
         for index, result in table.tried(trial.SURVIVAL)

@@ -5,11 +5,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from persistbench.backends import REFERENCE
-from persistbench.measure.weigh import Step, advice
 from persistbench.outcomes import Outcome
 from persistbench.records import trial
 from persistbench.records.figures import Table
+from persistbench.records.questions import REFERENCE
+from persistbench.records.steps import Step, advice
 from persistbench.report import heat
 from persistbench.report.templates import asset, fill
 

@@ -5,8 +5,8 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from persistbench.measure.fresh import STAGES
 from persistbench.records.figures import Table
+from persistbench.records.questions import STAGES
 from persistbench.report import charts
 from persistbench.report.tables import with_interval
 from persistbench.report.templates import fill
@@ -37,7 +37,7 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each stage of every backend that has them all."""
     result = []
-    for index, place in enumerate(table.places):
+    for index, place in enumerate(table.platforms):
         for pipeline, backends in table.cells(place).items():
             for backend, cells in sorted(backends.items()):
                 stages = [cells.get(f"fresh_{stage}") for stage in STAGES]

@@ -22,7 +22,7 @@ STEPS = {
 
 def render(table: Table) -> Markup | None:
     """Return a table of all pipelines, and a chart of the chosen one."""
-    places = [(index, _compared(table, index)) for index in range(len(table.places))]
+    places = [(index, _compared(table, index)) for index in range(len(table.platforms))]
     if not any(rows for _, rows in places):
         return None
     drawn = charts.interactive("mapping", chart(table), _alt("the chosen pipeline"))
@@ -31,7 +31,7 @@ def render(table: Table) -> Markup | None:
 
 def pictures(table: Table) -> dict[str, charts.Picture]:
     """Return the chart of the pipeline where mapping saves most of the load."""
-    compared = _compared(table, 0) if table.places else []
+    compared = _compared(table, 0) if table.platforms else []
     if not compared:
         return {}
     pipeline = min(compared, key=lambda row: row["steps"]["open"][2].value)["pipeline"]
@@ -44,7 +44,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each step and way of opening, of every backend that maps."""
     result = []
-    for index, place in enumerate(table.places):
+    for index, place in enumerate(table.platforms):
         for cells in table.cells(place).values():
             for backend, figures in cells.items():
                 for step, pair in _steps(figures).items():
@@ -67,7 +67,7 @@ def chart(table: Table, pipeline: str = "", width: int | str = "container") -> A
 def _compared(table: Table, index: int) -> list[dict[str, Any]]:
     """Return, by pipeline and backend, both figures of each step and their ratio."""
     result = []
-    for pipeline, cells in table.cells(table.places[index]).items():
+    for pipeline, cells in table.cells(table.platforms[index]).items():
         for backend, figures in cells.items():
             steps = _steps(figures)
             if "open and first predict" in steps:

@@ -4,8 +4,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from persistbench.backends import FLOOR
 from persistbench.records.figures import Figure, Table
+from persistbench.records.questions import FLOOR
 from persistbench.report import charts
 from persistbench.report.templates import fill
 from persistbench.units import human, times
@@ -38,7 +38,7 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each peak of a pipeline with a payload that is large enough."""
     result = []
-    for index, place in enumerate(table.places):
+    for index, place in enumerate(table.platforms):
         for backends in table.cells(place).values():
             payload = _payload(backends)
             if payload < SMALLEST:

@@ -67,7 +67,7 @@ def render(table: Table) -> Markup | None:
         chart=charts.interactive("scaling", chart(result), alt_text),
         places=[
             (index, {view: rows(table.scaled(place), view) for view in VIEWS})
-            for index, place in enumerate(table.places)
+            for index, place in enumerate(table.platforms)
         ],
     )
 
@@ -75,7 +75,7 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for every size, backend, view and place that has a figure."""
     result = []
-    for index, place in enumerate(table.places):
+    for index, place in enumerate(table.platforms):
         cells = table.scaled(place)
         for view in VIEWS:
             for backend, measured in _by_backend(cells, view).items():

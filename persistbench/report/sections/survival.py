@@ -7,10 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from persistbench.backends import REFERENCE
 from persistbench.outcomes import Outcome
 from persistbench.records import trial
 from persistbench.records.figures import Table
+from persistbench.records.questions import REFERENCE
 from persistbench.report import heat
 from persistbench.report.templates import fill
 

@@ -56,7 +56,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 def points(table: Table, view: str) -> list[dict[str, Any]]:
     """Return a row for every backend of every place and pipeline that has both figures."""
     result = []
-    for index, place in enumerate(table.places):
+    for index, place in enumerate(table.platforms):
         for pipeline, cells in table.cells(place).items():
             pairs = [pair for figures in cells.values() if (pair := _pair(figures, view))]
             rivals = [pair for pair in pairs if contends(pair[0])]
@@ -141,7 +141,7 @@ def _point(pair: tuple[Figure, ...]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "backend": pair[0].backend,
         "library": charts.library(pair[0].backend),
-        "apart": bool(apart(pair[0].backend)),
+        "apart": bool(apart(pair[0])),
     }
     for axis, figure in zip("xy", pair, strict=True):
         value = figure.value or 0.0
@@ -158,7 +158,7 @@ def _point(pair: tuple[Figure, ...]) -> dict[str, Any]:
 
 def _note(pair: Sequence[Figure], better: list[Sequence[Figure]]) -> str:
     """Return how a point compares: those that are clearly better are named first."""
-    if what := apart(pair[0].backend):
+    if what := apart(pair[0]):
         return _APART[what]
     if not better:
         return "on the front: nobody is better in both"
@@ -176,6 +176,7 @@ def _note(pair: Sequence[Figure], better: list[Sequence[Figure]]) -> str:
 _APART = {
     "floor": "the floor: the same bytes with no format",
     "predictor": "gives back a predictor, not the estimator",
+    "unknown": "not ranked: no record says what the backend gives back",
 }
 
 

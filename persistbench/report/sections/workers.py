@@ -5,8 +5,8 @@ from typing import Any
 import altair as alt
 from markupsafe import Markup
 
-from persistbench.measure.workers import COUNTS
-from persistbench.records.figures import Figure, Place, Table
+from persistbench.records.figures import Figure, Platform, Table
+from persistbench.records.questions import COUNTS
 from persistbench.report import charts
 from persistbench.report.templates import fill
 
@@ -25,7 +25,7 @@ def render(table: Table) -> Markup | None:
     return fill(
         "workers.html",
         chart=charts.interactive("workers", chart(rows), alt_text),
-        places=[(index, eight(table, place)) for index, place in enumerate(table.places)],
+        places=[(index, eight(table, place)) for index, place in enumerate(table.platforms)],
         most=COUNTS[-1],
     )
 
@@ -33,7 +33,7 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each number of processes, backend and way."""
     result = []
-    for index, place in enumerate(table.places):
+    for index, place in enumerate(table.platforms):
         for backends in table.cells(place).values():
             for backend, cells in sorted(backends.items()):
                 for way, name in WAYS.items():
@@ -45,7 +45,7 @@ def points(table: Table) -> list[dict[str, Any]]:
     return result
 
 
-def eight(table: Table, place: Place) -> list[tuple[str, str, str, dict[str, Figure]]]:
+def eight(table: Table, place: Platform) -> list[tuple[str, str, str, dict[str, Figure]]]:
     """Return pipeline, backend, way and the three sums of the largest number of processes."""
     result = []
     for pipeline, backends in table.cells(place).items():
