@@ -9,7 +9,7 @@ from collections import Counter
 from benchmarks._grid import BACKENDS, Grid, once_in_a_run
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome
-from persistbench.trials import kinds
+from persistbench.trials import kinds, selection
 
 FLIPS = 100  # the first of those that `persistbench try safety` flips in `small`
 PATIENCE = 1e6
@@ -25,9 +25,9 @@ class _Safety(Grid):
 
     def records(self):
         """Return the records of this kind of trial for this backend."""
-        selection = kinds.selection(["small"], [self.backend.id], FLIPS, PATIENCE)
+        selected = selection.telling(["small"], [self.backend.id], FLIPS, PATIENCE)
         (kind,) = kinds.chosen([self.kind])
-        return [record for task in kind.tasks(selection) for record in task()]
+        return [record for task in kind(selected).tasks() for record in task()]
 
 
 class ExecutesCode(_Safety):

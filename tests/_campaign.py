@@ -8,7 +8,7 @@ from pathlib import Path
 
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.trials import campaign
-from persistbench.trials.campaign import Record, Task, Trial, trial
+from persistbench.trials.trial import Record, Task, Trial, trial
 
 SECONDS = 0.3
 """So long a task takes: long enough to be stopped in the middle of a campaign."""

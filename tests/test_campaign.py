@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -186,7 +187,7 @@ def test_worker_with_other_libraries_is_refused(
     cluster: tuple[str, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker whose versions are not this process's is named, and nothing is written."""
-    monkeypatch.setattr(campaign.platform, "python_version", lambda: "3.0.0")
+    monkeypatch.setattr(platform, "python_version", lambda: "3.0.0")
     with pytest.raises(UserError, match="other versions of Python or libraries"):
         _campaign.run(tmp_path / "nap.jsonl", 1, cluster[0])
     assert not (tmp_path / "nap.jsonl").exists()

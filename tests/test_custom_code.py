@@ -5,12 +5,18 @@ from typing import Any
 import pytest
 
 from persistbench.errors import UserError
-from persistbench.trials import custom_code, custom_code_child
+from persistbench.trials import custom_code, custom_code_child, selection
+from persistbench.trials.trial import Task
+
+
+def tasks(*ids: str) -> list[Task]:
+    """Return the trials of these backends."""
+    return custom_code.CustomCode(selection.everything((), ids)).tasks()
 
 
 def outcomes(kind: str, *ids: str) -> dict[tuple[str, str], tuple[str, bool]]:
-    """Return outcome and false success of a kind's trials, by backend and place."""
-    (task,) = (task for task in custom_code.tasks(ids) if task.trials[0].subject == kind)
+    """Return outcome and false success of a kind's trials, by backend and condition."""
+    (task,) = (task for task in tasks(*ids) if task.trials[0].subject == kind)
     return {
         (record["backend"], record["place"]): (record["outcome"], record["false_success"])
         for record in task()
@@ -53,7 +59,7 @@ def test_interpreter_that_fails_is_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_
     program = tmp_path / "custom_code_child.py"
     program.write_text("raise SystemExit('no libraries')")
     monkeypatch.setattr(custom_code, "_PROGRAM", program)
-    task = custom_code.tasks(["pickle-5"])[0]
+    task = tasks("pickle-5")[0]
     for record in task():
         assert record["outcome"] == "crash"
         assert record["reason"] == "the interpreter: no libraries"
@@ -63,4 +69,4 @@ def test_interpreter_that_fails_is_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_unknown_backend_is_named() -> None:
     """A misspelt backend is one sentence."""
     with pytest.raises(UserError, match="There is no backend 'nosuch'"):
-        custom_code.tasks(["nosuch"])
+        tasks("nosuch")

@@ -9,11 +9,12 @@ import pytest
 from persistbench import Case, backends
 from persistbench.backends.pickle import Pickle
 from persistbench.outcomes import Outcome
-from persistbench.trials import exactness, exactness_child
+from persistbench.trials import exactness_child, selection
+from persistbench.trials.exactness import Exactness
 
 
 def _tried(pipeline: str, *backend_ids: str) -> dict[str, Any]:
-    (task,) = exactness.tasks([pipeline], backend_ids)
+    (task,) = Exactness(selection.everything([pipeline], backend_ids)).tasks()
     return {record["backend"]: record for record in task()}
 
 

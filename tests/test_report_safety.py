@@ -17,6 +17,7 @@ from persistbench.report import page as report
 from persistbench.report.sections import accident, attack
 from persistbench.report.sections import advice as what_to_do
 from persistbench.trials import kinds
+from persistbench.trials.base import ATTACK
 from tests import _safety_records as made
 from tests._browser import ready, watched
 from tests._results import describe, measured, params, tried
@@ -76,7 +77,7 @@ def test_all_synthetic_records_are_of_known_form(table: Table) -> None:
 def test_page_knows_every_kind_of_safety_trial() -> None:
     """Each kind that is found is shown in the section of its group."""
     for name, kind in kinds.discover().items():
-        assert name in (forms.ATTACKS if kind.GROUP == kinds.ATTACK else forms.ACCIDENTS)
+        assert name in (forms.ATTACKS if kind.group == ATTACK else forms.ACCIDENTS)
 
 
 @pytest.mark.parametrize(

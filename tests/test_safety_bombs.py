@@ -20,7 +20,7 @@ from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.outcomes import Outcome
 from persistbench.sandbox import parent
-from persistbench.trials import kinds
+from persistbench.trials import selection
 from persistbench.trials.attack import _bombs, _formats, _onnx_bombs, bombs
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in /proc")
@@ -76,7 +76,7 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def record(shape: str, backend_id: str) -> dict[str, Any]:
     """Return the record of one bomb."""
-    tasks = bombs.tasks(kinds.selection(["small"], [backend_id]))
+    tasks = bombs.Bombs(selection.telling(["small"], [backend_id])).tasks()
     (task,) = (one for one in tasks if one.trials[0].subject == shape)
     (result,) = task()
     return result
@@ -169,7 +169,7 @@ def test_what_cannot_be_tried_is_said(forked: None, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**9))
     result = record("call", "pickle-5")
     assert result["outcome"] == Outcome.UNSUPPORTED
-    assert result["reason"] == "1 GB of memory are free: 10 GB are wanted"
+    assert result["reason"] == "1 GB of memory are free: 10 GB are needed"
 
 
 @pytest.mark.parametrize("wrapped", _formats.FORMATS, ids=lambda one: one.magic.hex())

@@ -16,9 +16,11 @@ from persistbench import backends, sandbox
 from persistbench.backends import Backend, Claims
 from persistbench.errors import UserError
 from persistbench.sandbox import parent
-from persistbench.trials import campaign, kinds
+from persistbench.trials import selection
 from persistbench.trials.attack import _crafting, code, payloads
+from persistbench.trials.attack.code import Code
 from persistbench.trials.attack.payloads import MARKER, Saved, Shape, has_list
+from persistbench.trials.trial import Task
 
 EVERY = {
     id: backend
@@ -115,22 +117,22 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     parent._context = usual
 
 
-def selection(*chosen: Backend) -> kinds.Selection:
-    """Return that these backends are wanted, and the usual pipelines."""
-    return kinds.Selection(kinds.TELLING, chosen)
+def tasks(*chosen: Backend) -> list[Task]:
+    """Return the trials of these backends, with the usual pipelines."""
+    return Code(selection.Selection(selection.TELLING, chosen)).tasks()
 
 
-def found(
-    *chosen: Backend, shapes: Any = None, places: Any = None
+def tried(
+    *chosen: Backend, shapes: Any = None, conditions: Any = None
 ) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Return the records of backends, by shape, backend and place; of all, or of these."""
+    """Return the records of backends, by shape, backend and condition; of all, or of these."""
     records = {}
-    for task in code.tasks(selection(*chosen)):
+    for task in tasks(*chosen):
         others = [
             one.key
             for one in task.trials
             if (shapes is not None and one.subject not in shapes)
-            or (places is not None and one.condition not in places)
+            or (conditions is not None and one.condition not in conditions)
         ]
         left = task.without(others)
         for record in left() if left.trials else []:
@@ -142,7 +144,7 @@ def found(
 def test_marker_is_seen_at_the_stage_that_runs_the_payload(doubles: None) -> None:
     """At audit, load, use, or when what was loaded is let go, which counts as use; or never."""
     records = {
-        backend: one for (_, backend, _), one in found(*backends.for_trials().values()).items()
+        backend: one for (_, backend, _), one in tried(*backends.for_trials().values()).items()
     }
     assert "pip install no-such-library" in records["missing"]["reason"]
     seen = {
@@ -179,7 +181,7 @@ def contradicted(backend: Backend, records: Any) -> list[str]:
 @linux_only
 def test_false_claim_is_found(doubles: None) -> None:
     """Whoever runs a payload and claims to run none is contradicted, and the other way round."""
-    ran, innocent = (found(Double(one)).values() for one in ("load", "never"))
+    ran, innocent = (tried(Double(one)).values() for one in ("load", "never"))
     assert contradicted(Double("load"), ran) == ["double"]
     assert contradicted(Double("never"), innocent) == []
     assert contradicted(EVERY["pickle-5"], innocent) == ["none has run"]
@@ -196,7 +198,7 @@ def test_no_payload_runs_where_none_is_claimed_to(backend: Backend) -> None:
     """
     if backend.missing:
         pytest.skip(backend.unavailable)
-    records = found(backend, places=(code.DOCUMENTED, code.REVIEWED))
+    records = tried(backend, conditions=(code.DOCUMENTED, code.REVIEWED))
     assert contradicted(backend, records.values()) == []
     for (shape, _, condition), record in records.items():
         admits = bool(payloads.discover()[shape].admits)
@@ -216,17 +218,18 @@ def test_payload_runs_where_one_is_claimed_to(backend: Backend) -> None:
     """A class of the victim's own does what it does when it is loaded."""
     if backend.missing:
         pytest.skip(backend.unavailable)
-    records = found(backend, shapes={"setstate"})
+    records = tried(backend, shapes={"setstate"})
     assert contradicted(backend, records.values()) == []
     assert {record["marker"] for record in records.values()} == {"load"}
 
 
-def test_places_are_those_in_which_a_backend_can_be_asked() -> None:
+def test_conditions_are_the_ways_in_which_a_backend_can_load() -> None:
     """As documented; with a list, with its own and a reviewed one; blindly, what nobody should."""
-    assert code.places(EVERY["pickle-5"]) == ("documented",)
-    assert code.places(EVERY["skops"]) == ("no trust", "reviewed")
-    assert code.places(EVERY["pickle-5-allowlist"]) == ("no trust", "reviewed")
-    assert code.places(EVERY["skops-blind"]) == ("blind",)
+    ways = Code(selection.telling()).ways
+    assert ways(EVERY["pickle-5"]) == ("documented",)
+    assert ways(EVERY["skops"]) == ("no trust", "reviewed")
+    assert ways(EVERY["pickle-5-allowlist"]) == ("no trust", "reviewed")
+    assert ways(EVERY["skops-blind"]) == ("blind",)
 
 
 def test_blind_trust_runs_what_a_list_refuses() -> None:
@@ -234,7 +237,7 @@ def test_blind_trust_runs_what_a_list_refuses() -> None:
     shapes = {"skops-operator", "skops-operator-lie"}
     if EVERY["skops"].missing:
         pytest.skip(EVERY["skops"].unavailable)
-    records = found(EVERY["skops"], EVERY["skops-blind"], shapes=shapes)
+    records = tried(EVERY["skops"], EVERY["skops-blind"], shapes=shapes)
     told = {key: (one["marker"], one["refused"]) for key, one in records.items()}
     assert told == {
         ("skops-operator", "skops", "no trust"): ("never", True),
@@ -273,10 +276,10 @@ SHAPES = (Shape("one-more", Saved(list)),)
     assert len(keys) == 2
 
 
-def tasks_of(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> list[campaign.Task]:
+def tasks_of(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """Return the trials of one shape."""
     monkeypatch.setattr(payloads, "discover", lambda: {shape.name: shape})
-    return code.tasks(selection(EVERY["pickle-5"]))
+    return tasks(EVERY["pickle-5"])
 
 
 def test_two_shapes_of_one_name_are_refused(

@@ -15,10 +15,11 @@ from persistbench import Case, backends
 from persistbench.backends import Backend
 from persistbench.errors import UnsupportedError, UserError
 from persistbench.integrity.answers import reference
-from persistbench.trials import _artifacts, kinds
-from persistbench.trials.accident import _methods, concurrent_use
-from persistbench.trials.campaign import Record
-from persistbench.trials.kinds import Selection
+from persistbench.trials import _artifacts, selection
+from persistbench.trials.accident import _saving, concurrent_use
+from persistbench.trials.accident.concurrent_use import ConcurrentUse
+from persistbench.trials.selection import Selection
+from persistbench.trials.trial import Record
 from tests._doubles import Deadly, Double, Missing, known, linux
 
 
@@ -56,14 +57,14 @@ class Hanger(Double):
         time.sleep(60)
 
 
-def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *places: str) -> dict[str, Record]:
-    """Return records by place."""
+def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *ways: str) -> dict[str, Record]:
+    """Return records by the way to save."""
     monkeypatch.setattr(concurrent_use, "SECONDS", 0.5)
     monkeypatch.setattr(concurrent_use, "SWAPS", 100)
     monkeypatch.setattr(concurrent_use, "_PATIENCE_SECONDS", 1.0)
     with known(monkeypatch, backend):
-        (task,) = concurrent_use.tasks(Selection(("small",), (backend,)))
-        trials = tuple(one for one in task.trials if one.condition in places)
+        (task,) = ConcurrentUse(Selection(("small",), (backend,))).tasks()
+        trials = tuple(one for one in task.trials if one.condition in ways)
         return {one["place"]: one for one in task.make(trials)}
 
 
@@ -119,8 +120,8 @@ def test_other_ends(
 def test_versions_must_answer_otherwise(estimator: Any, reason: str, tmp_path: Path) -> None:
     """A pipeline that cannot be fitted again, or answers the same then, is unsupported."""
     X = np.arange(20.0).reshape(10, 2)
-    said = reference(Case(StandardScaler().fit(X), X))
-    fitted = SimpleNamespace(load_estimator=lambda: estimator, load_reference=lambda: said)
+    answers = reference(Case(StandardScaler().fit(X), X))
+    fitted = SimpleNamespace(load_estimator=lambda: estimator, load_reference=lambda: answers)
     cell: Any = SimpleNamespace(backend=Double(), fitted=fitted)
     if reason == "could not be told apart":
         estimator.fit(X)
@@ -137,11 +138,11 @@ def test_real_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_first_pipeline_is_shared() -> None:
-    """By default that is small, with every backend in both places."""
-    tasks = concurrent_use.tasks(kinds.selection())
+    """By default that is small, with every backend in both ways to save."""
+    tasks = ConcurrentUse(selection.telling()).tasks()
     assert {one.subject for task in tasks for one in task.trials} == {"small"}
-    assert {one.condition for task in tasks for one in task.trials} == set(_methods.CONDITIONS)
-    (task,) = concurrent_use.tasks(kinds.selection(["forest"], ["joblib"]))
+    assert {one.condition for task in tasks for one in task.trials} == set(_saving.WAYS)
+    (task,) = ConcurrentUse(selection.telling(["forest"], ["joblib"])).tasks()
     assert {one.subject for one in task.trials} == {"forest"}
 
 

@@ -9,9 +9,9 @@ import pytest
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.errors import UserError
-from persistbench.trials.accident import _methods, failed_save
-from persistbench.trials.campaign import Record, Task
-from persistbench.trials.kinds import Selection
+from persistbench.trials.accident import _saving, failed_save
+from persistbench.trials.selection import Selection
+from persistbench.trials.trial import Record, Task
 from tests._doubles import Careful, Deadly, Double, Missing, Patcher, Remover, known, linux
 
 
@@ -38,7 +38,7 @@ def tried(
 ) -> dict[tuple[str, str | None], Record]:
     """Return the records of a double."""
     with known(monkeypatch, backend):
-        (task,) = failed_save.tasks(Selection((), (backend,)))
+        (task,) = failed_save.FailedSave(Selection((), (backend,))).tasks()
         return records(task, *subjects)
 
 
@@ -134,9 +134,9 @@ def test_renamed_replaces_and_leaves_nothing(tmp_path: Path) -> None:
         raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):
-        _methods.renamed(broken, str(path))
+        _saving.renamed(broken, str(path))
     assert path.read_text() == "earlier"
-    _methods.renamed(lambda draft: Path(draft).write_text("new") and None, str(path))
+    _saving.renamed(lambda draft: Path(draft).write_text("new") and None, str(path))
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
 

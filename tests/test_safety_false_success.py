@@ -10,8 +10,8 @@ from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.errors import UserError
 from persistbench.trials.accident import _members, false_success
-from persistbench.trials.campaign import Record
-from persistbench.trials.kinds import Selection
+from persistbench.trials.selection import Selection
+from persistbench.trials.trial import Record
 from tests._doubles import Deadly, Double, Missing, Predictor, known, linux
 
 
@@ -28,7 +28,7 @@ class Closer(Double):
 def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *subjects: str) -> dict[str, Record]:
     """Return records by subject."""
     with known(monkeypatch, backend):
-        (task,) = false_success.tasks(Selection((), (backend,)))
+        (task,) = false_success.FalseSuccess(Selection((), (backend,))).tasks()
         trials = tuple(one for one in task.trials if one.subject in subjects)
         return {one["subject"]: one for one in task.make(trials)}
 

@@ -17,16 +17,18 @@ from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import parent
-from persistbench.trials import _artifacts, kinds
-from persistbench.trials.accident import _faults, bit_flip, truncation
-from persistbench.trials.accident._faults import Fault
-from persistbench.trials.campaign import Record
+from persistbench.trials import _artifacts, selection
+from persistbench.trials.accident import _damage, _faults
+from persistbench.trials.accident._damage import Fault
+from persistbench.trials.accident.bit_flip import BitFlip
+from persistbench.trials.accident.truncation import Truncation
+from persistbench.trials.base import Kind
+from persistbench.trials.trial import Record
 
 
-def records(kind: kinds.Kind, backend_id: str, faults: int = 100) -> list[Record]:
+def records(kind: type[Kind], backend_id: str, faults: int = 100) -> list[Record]:
     """Return the records of the faults in `small`."""
-    selection = kinds.selection(["small"], [backend_id], faults)
-    (task,) = kind.tasks(selection)
+    (task,) = kind(selection.telling(["small"], [backend_id], faults)).tasks()
     return task()
 
 
@@ -40,7 +42,7 @@ def counts(found: list[Record]) -> Counter[str]:
 
 def test_no_flipped_bit_of_a_checked_format_does_harm() -> None:
     """A zip has checksums: a flipped bit is an error, or has met what nobody reads."""
-    result = counts(records(bit_flip, "skops"))
+    result = counts(records(BitFlip, "skops"))
     assert result.total() == 100
     assert result.keys() <= {Outcome.ERROR_AT_LOAD, Outcome.SAME}
     assert result[Outcome.ERROR_AT_LOAD] > 80
@@ -48,13 +50,13 @@ def test_no_flipped_bit_of_a_checked_format_does_harm() -> None:
 
 def test_checksum_at_the_end_is_not_read() -> None:
     """A pickle ends before the checksum of its gzip file: loading does not get so far."""
-    result = counts(records(bit_flip, "pickle-5-gzip-1"))
+    result = counts(records(BitFlip, "pickle-5-gzip-1"))
     assert result[Outcome.VALUES_DIFFER] + result[Outcome.LABELS_DIFFER] > 0
 
 
 def test_flipped_bit_in_a_pickle_can_go_unnoticed() -> None:
     """A pickle has no checksum: some flipped bits change answers, and nothing is raised."""
-    result = records(bit_flip, "pickle-5")
+    result = records(BitFlip, "pickle-5")
     silent = [one for record in result for one in record["silent"]]
     harm = {Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER, Outcome.STATE_DIFFERS}
     assert {outcome for _, _, outcome, _ in silent} & harm
@@ -66,22 +68,16 @@ def test_flipped_bit_in_a_pickle_can_go_unnoticed() -> None:
 
 def test_truncated_pickle_is_an_error() -> None:
     """A pickle ends with a STOP: whatever is cut off, loading fails."""
-    result = counts(records(truncation, "pickle-5"))
-    assert result == {Outcome.ERROR_AT_LOAD: truncation.OFFSETS}
+    result = counts(records(Truncation, "pickle-5"))
+    assert result == {Outcome.ERROR_AT_LOAD: Truncation.count}
 
 
 def test_more_faults_are_the_same_and_some_more() -> None:
     """Plans with one seed begin alike, so that records of fewer faults are kept."""
-    assert bit_flip.plan("seed", 100, 60)[:50] == bit_flip.plan("seed", 100, 50)
-    assert bit_flip.plan("other", 100, 50) != bit_flip.plan("seed", 100, 50)
-    fewer, more = (
-        [
-            trial.key
-            for task in bit_flip.tasks(kinds.selection(["small"], ["pickle-5"], count))
-            for trial in task.trials
-        ]
-        for count in (100, 150)
-    )
+    kinds = [BitFlip(selection.telling(["small"], ["pickle-5"], count)) for count in (100, 150)]
+    assert kinds[1].plan("seed", 100)[:100] == kinds[0].plan("seed", 100)
+    assert kinds[0].plan("other", 100) != kinds[0].plan("seed", 100)
+    fewer, more = ([trial.key for task in kind.tasks() for trial in task.trials] for kind in kinds)
     assert more[:2] == fewer
 
 
@@ -92,7 +88,7 @@ def test_damage_is_mended(tmp_path: Path, fault: Fault) -> None:
     data = bytes(range(10))
     for one in (intact, path):
         one.write_bytes(data)
-    with _faults.damaged(path, intact, fault):
+    with _damage.damaged(path, intact, fault):
         result = path.read_bytes()
     if fault.bit is None:
         assert result == data[: fault.offset]
@@ -139,7 +135,7 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cell]:
     monkeypatch.setattr(backends, "for_trials", lambda: known)
     usual = sandbox.context()
     sandbox.fork_from_here()
-    monkeypatch.setattr(_faults, "LIMITS", sandbox.Limits(2.0, 2 * 10**9, 10**9))
+    monkeypatch.setattr(_damage, "LIMITS", sandbox.Limits(2.0, 2 * 10**9, 10**9))
     yield Cell(catalogue.get("small"), known["fragile"])
     parent._context = usual
 
@@ -153,10 +149,10 @@ def test_fault_does_not_reach_the_next(
     assert fragile.examine().same
     path = tmp_path / "artifact"
     path.write_bytes(fragile.artifact.read_bytes())
-    tried = _faults._Tried(fragile, path, *pickle.loads(_artifacts.original(fragile)))
+    tried = _damage._Tried(fragile, path, *pickle.loads(_artifacts.original(fragile)))
     harmless, aborts, poisons, hangs = Fault(3, 0), Fault(0, 0), Fault(1, 0), Fault(2, 0)
     batch = [harmless, aborts, harmless, poisons, harmless, hangs, harmless, Fault(2)]
-    result = [verdict.outcome for verdict in _faults._verdicts(tried, batch, together)]
+    result = [verdict.outcome for verdict in _damage._verdicts(tried, batch, together)]
     same, crash = Outcome.SAME, Outcome.CRASH
     assert result == [
         same,
@@ -180,7 +176,7 @@ def test_worst_of_a_batch_is_shown() -> None:
 
 def test_cell_without_patience_is_made_later() -> None:
     """When there is no time left, batches have no records: the same command makes them."""
-    (task,) = bit_flip.tasks(kinds.selection(["small"], ["pickle-5"], 200, 1e-9))
+    (task,) = BitFlip(selection.telling(["small"], ["pickle-5"], 200, 1e-9)).tasks()
     result = task()
     assert len(result) < len(task.trials)
     assert all(record["tried"] == 50 and record["wanted"] == 200 for record in result)
@@ -188,7 +184,7 @@ def test_cell_without_patience_is_made_later() -> None:
 
 def test_backend_that_is_not_right_is_not_damaged() -> None:
     """Where there is no right artifact, the record says why and counts nothing."""
-    (task,) = bit_flip.tasks(kinds.selection(["lambda_function"], ["pickle-5"], 50))
+    (task,) = BitFlip(selection.telling(["lambda_function"], ["pickle-5"], 50)).tasks()
     (record,) = task()
     assert record["outcome"] == Outcome.ERROR_AT_DUMP
     assert (record["tried"], record["counts"]) == (0, {})

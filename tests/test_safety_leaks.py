@@ -18,8 +18,8 @@ from persistbench.backends import Backend
 from persistbench.errors import UserError
 from persistbench.trials.accident import _members, _secrets, leaks
 from persistbench.trials.accident._unwrap import unwrap
-from persistbench.trials.campaign import Record
-from persistbench.trials.kinds import Selection
+from persistbench.trials.selection import Selection
+from persistbench.trials.trial import Record
 from tests._doubles import Deadly, Double, Missing, known, linux
 
 
@@ -44,7 +44,7 @@ class Forgetter(Double):
 def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *subjects: str) -> dict[str, Record]:
     """Return records by subject."""
     with known(monkeypatch, backend):
-        (task,) = leaks.tasks(Selection((), (backend,)))
+        (task,) = leaks.Leaks(Selection((), (backend,))).tasks()
         trials = tuple(one for one in task.trials if one.subject in subjects)
         return {one["subject"]: one for one in task.make(trials)}
 

@@ -13,8 +13,9 @@ from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.errors import UserError
 from persistbench.sandbox import parent
-from persistbench.trials import kinds
 from persistbench.trials.attack import inspection
+from persistbench.trials.attack.inspection import Inspection
+from persistbench.trials.selection import Selection
 
 
 def _load(path: str) -> None:
@@ -73,7 +74,7 @@ def records(backend: Backend, *shapes: str) -> dict[tuple[str, str], dict[str, A
     """Return the records of a backend by shape and look."""
     return {
         (record["subject"], record["place"]): record
-        for task in inspection.tasks(kinds.Selection((), (backend,)))
+        for task in Inspection(Selection((), (backend,))).tasks()
         if task.trials[0].subject in shapes
         for record in task()
     }
@@ -99,7 +100,9 @@ def test_look_that_loads_is_found_out(careless: Backend) -> None:
 
 @pytest.mark.parametrize(
     "backend",
-    {tuple(one.inspections()): one for one in backends.discover().values() if one.inspections()}.values(),
+    {
+        tuple(one.inspections()): one for one in backends.discover().values() if one.inspections()
+    }.values(),
     ids=lambda one: one.id,
 )
 def test_looks_of_libraries_run_nothing(backend: Backend) -> None:
@@ -134,11 +137,11 @@ def test_backend_that_is_missing_says_how_to_install_it(monkeypatch: pytest.Monk
 def test_looking_is_for_the_sandbox_only() -> None:
     """In a process without limits nothing is looked at."""
     with pytest.raises(UserError, match="runs in the sandbox only"):
-        list(inspection._look("setstate", Careless(), "load", Path("a"), Path("b")))
+        list(inspection._inspect("setstate", Careless(), "load", Path("a")))
 
 
 def test_backends_without_a_look_and_blind_trust_have_no_trials() -> None:
     """What a library does not offer is not tried; the files of blind trust are those of skops."""
     known = backends.for_trials()
     chosen = tuple(one for one in known.values() if not one.inspections() or one.only_for_trials)
-    assert not inspection.tasks(kinds.Selection((), chosen))
+    assert not Inspection(Selection((), chosen)).tasks()

@@ -14,8 +14,9 @@ from persistbench.backends import Backend, Claims
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import parent
-from persistbench.trials import campaign, kinds
+from persistbench.trials import selection
 from persistbench.trials.accident import map_in_use
+from persistbench.trials.accident.map_in_use import MapInUse, Opened
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
 
@@ -72,7 +73,7 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def records(*backend_ids: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the records of these backends by subject and mode."""
-    tasks = map_in_use.tasks(kinds.selection(["small"], backend_ids))
+    tasks = MapInUse(selection.telling(["small"], backend_ids)).tasks()
     return {(record["subject"], record["place"]): record for task in tasks for record in task()}
 
 
@@ -130,14 +131,12 @@ def test_compressed_file_is_loaded_with_a_warning() -> None:
 
 def test_worst_of_all_pipelines_is_told() -> None:
     """A wrong answer that nobody is told of comes before a crash, and a crash before an error."""
-    trial = campaign.trial(map_in_use.KIND, 1, "truncated", "joblib", "r")
     verdicts = [
         Verdict(Outcome.SAME),
         Verdict(Outcome.CRASH, "SIGBUS"),
         Verdict(Outcome.VALUES_DIFFER, "row 3"),
     ]
-    result = {str(n): map_in_use.Result(one, None, None) for n, one in enumerate(verdicts)}
-    record = map_in_use._record(trial, result)
-    assert (record["outcome"], record["reason"]) == ("values-differ", "2: row 3")
-    assert record["pipelines"]["1"] == {"outcome": "crash", "reason": "SIGBUS"}
-    assert record["mapped"] is None
+    result = map_in_use.together({str(n): Opened(one) for n, one in enumerate(verdicts)})
+    assert result.verdict == Verdict(Outcome.VALUES_DIFFER, "2: row 3")
+    assert result.pipelines["1"] == {"outcome": "crash", "reason": "SIGBUS"}
+    assert result.mapped is None

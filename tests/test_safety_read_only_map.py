@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator
 from persistbench import Case, backends, sandbox
 from persistbench.backends import Backend
 from persistbench.sandbox import parent
-from persistbench.trials import kinds, survival
-from persistbench.trials.accident import read_only_map
+from persistbench.trials import selection, survival
+from persistbench.trials.accident.read_only_map import ReadOnlyMap
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
 
@@ -71,7 +71,7 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     parent._context = usual
 
 
-def found(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
+def outcomes(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
     """Return outcome and reason by backend and method."""
     return {
         (record["backend"], record["place"]): (record["outcome"], record["reason"])
@@ -83,8 +83,8 @@ def found(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
 @linux
 def test_outcome_is_that_of_the_method(forked: None) -> None:
     """Right, wrong, an error, a crash, what fails anyway and what is missing: each its word."""
-    tasks = read_only_map.tasks(kinds.selection())
-    records = found(tasks)
+    tasks = ReadOnlyMap(selection.telling()).tasks()
+    records = outcomes(tasks)
     assert {backend for backend, _ in records} == {"joblib", "missing"}  # pickle-5 does not map
     assert records["joblib", "predict"] == ("same", "")
     assert records["joblib", "transform"][0] == "values-differ"
@@ -105,7 +105,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 ) -> None:
     """A fit that fails is error-at-build of each trial, not the end of the campaign."""
     monkeypatch.setattr(survival, "build", lambda name: Case(Writer().nothing, None))
-    assert {one[0] for key, one in found(read_only_map.tasks(kinds.selection())).items()} == {
+    assert {one[0] for key, one in outcomes(ReadOnlyMap(selection.telling()).tasks()).items()} == {
         "error-at-build",
         "not-installed",
     }
@@ -113,7 +113,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 
 def test_real_estimators_are_asked() -> None:
     """Ridge predicts on a map of every backend that maps; only methods that it has are asked."""
-    tasks = read_only_map.tasks(kinds.selection())
+    tasks = ReadOnlyMap(selection.telling()).tasks()
     (ridge,) = (task for task in tasks if task.trials[0].subject == "Ridge")
-    assert set(found([ridge]).values()) == {("same", "")}
+    assert set(outcomes([ridge]).values()) == {("same", "")}
     assert {trial.condition for trial in ridge.trials} == {"predict"}

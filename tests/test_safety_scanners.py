@@ -10,7 +10,7 @@ import pytest
 
 from persistbench import backends
 from persistbench.errors import UserError
-from persistbench.trials import kinds
+from persistbench.trials import selection
 from persistbench.trials.attack import payloads, scanners
 
 Program = Callable[[str, str], Path]
@@ -108,9 +108,9 @@ def test_fickling_is_understood(
 
 
 def records(backend_id: str, pipelines: tuple[str, ...] = ("small",)) -> dict[tuple[str, str], Any]:
-    """Return the records of a backend by scanner and place."""
-    selection = kinds.Selection(pipelines, (backends.for_trials()[backend_id],))
-    (task,) = scanners.tasks(selection)
+    """Return the records of a backend by scanner and kind of files."""
+    selected = selection.Selection(pipelines, (backends.for_trials()[backend_id],))
+    (task,) = scanners.Scanners(selected).tasks()
     return {(record["subject"], record["place"]): record for record in task()}
 
 
@@ -161,7 +161,8 @@ def test_graph_is_marked_only_by_what_a_graph_can_hold(tmp_path: Path) -> None:
     onnx = backends.for_trials()["onnx"]
     if onnx.missing:
         pytest.skip(onnx.unavailable)
-    assert [path.name for path in scanners._marked(onnx, tmp_path)] == ["onnx-operator.onnx"]
+    scanners.mark(onnx, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["onnx-operator.onnx"]
 
 
 def test_scanning_is_for_the_sandbox_only() -> None:

@@ -20,7 +20,8 @@ from persistbench import Case, backends, sandbox
 from persistbench.backends import Backend
 from persistbench.errors import UserError
 from persistbench.sandbox import parent
-from persistbench.trials import survival
+from persistbench.trials import selection, survival
+from persistbench.trials.trial import Task
 from tests.test_campaign import wait_for
 
 
@@ -90,6 +91,11 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     parent._context = usual
 
 
+def tasks(estimators: str, backend_ids: list[str]) -> list[Task]:
+    """Return the trials of the estimators that match."""
+    return survival.Survival(selection.everything((), backend_ids, estimators)).tasks()
+
+
 def outcomes(task: Any) -> dict[str, dict[str, Any]]:
     """Return the records of a task by backend."""
     return {record["backend"]: record for record in task()}
@@ -99,9 +105,9 @@ def test_every_estimator_is_asked_for() -> None:
     """All that scikit-learn lists are there, with each of their test instances: over 200."""
     from sklearn.utils import all_estimators
 
-    tasks = survival.tasks("", ["pickle-5"])
-    names = {task.trials[0].subject for task in tasks}
-    assert len(names) == len(tasks) > 200
+    every = tasks("", ["pickle-5"])
+    names = {task.trials[0].subject for task in every}
+    assert len(names) == len(every) > 200
     assert {name.split("-")[0] for name in names} == {name for name, _ in all_estimators()}
     assert {"HalvingGridSearchCV-1", "HalvingGridSearchCV-2"} <= names
 
@@ -110,8 +116,8 @@ def test_every_estimator_is_asked_for() -> None:
 def test_fault_is_that_backends_outcome(doubles: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash, a hang or hunger is an outcome of its backend; the others go on as if alone."""
     limits = sandbox.Limits(seconds=1.5, memory=2 * 10**9)
-    monkeypatch.setattr(survival, "LIMITS", limits)
-    (task,) = survival.tasks("^Ridge$", [])
+    monkeypatch.setattr(survival.Survival, "limits", limits)
+    (task,) = tasks("^Ridge$", [])
     result = outcomes(task)
     assert {name: (one["outcome"], one["reason"]) for name, one in result.items()} == {
         "killed": ("crash", f"ended by signal SIGKILL (limits: {limits})"),
@@ -135,7 +141,7 @@ def test_random_answers_are_marked(doubles: None, monkeypatch: pytest.MonkeyPatc
     """An estimator that disagrees with itself is marked, and not called different."""
     X = np.zeros((5, 2))
     monkeypatch.setattr(survival, "build", lambda name: Case(Dice().fit(X), X))
-    (task,) = survival.tasks("^Ridge$", ["none"])
+    (task,) = tasks("^Ridge$", ["none"])
     result = outcomes(task)["none"]
     assert (result["outcome"], result["random"]) == ("same", ["predict"])
 
@@ -155,7 +161,7 @@ def test_fit_that_fails_is_nobodys_fault(
         raise ValueError("no")
 
     monkeypatch.setattr(survival, "build", build)
-    (task,) = survival.tasks("^Ridge$", ["none", "changes"])
+    (task,) = tasks("^Ridge$", ["none", "changes"])
     for record in task():
         assert record["outcome"] == "error-at-build"
         assert record["reason"].startswith(reason)
@@ -163,7 +169,7 @@ def test_fit_that_fails_is_nobodys_fault(
 
 def test_artifact_is_loaded_where_its_estimator_was_never_seen() -> None:
     """Real backends: pickle gives Ridge back; the trust list of skops is counted."""
-    (task,) = survival.tasks("^Ridge$", ["pickle-5", "skops"])
+    (task,) = tasks("^Ridge$", ["pickle-5", "skops"])
     result = outcomes(task)
     assert {one["outcome"] for one in result.values()} == {"same"}
     assert result["pickle-5"]["untrusted"] is None
@@ -173,7 +179,7 @@ def test_artifact_is_loaded_where_its_estimator_was_never_seen() -> None:
 
 def test_bytes_between_fields_are_no_state() -> None:
     """Joblib does not keep the padding of a tree's nodes, which holds nothing: it is the same."""
-    (task,) = survival.tasks("^DecisionTreeClassifier$", ["joblib"])
+    (task,) = tasks("^DecisionTreeClassifier$", ["joblib"])
     assert outcomes(task)["joblib"]["outcome"] == "same"
 
 
@@ -197,11 +203,11 @@ def test_rows_are_what_tags_ask_for(name: str) -> None:
 def test_unknown_names_are_named() -> None:
     """An expression that matches nothing, or is none, and an unknown backend are one sentence."""
     with pytest.raises(UserError, match="No estimator matches 'Nosuch'"):
-        survival.tasks("Nosuch", [])
+        tasks("Nosuch", [])
     with pytest.raises(UserError, match="is not a regular expression"):
-        survival.tasks("(", [])
+        tasks("(", [])
     with pytest.raises(UserError, match="There is no backend 'nosuch'"):
-        survival.tasks("", ["nosuch"])
+        tasks("", ["nosuch"])
 
 
 def test_interrupted_command_keeps_what_is_done(checkout: Path) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,11 @@ from rich.table import Table
 from persistbench.errors import UserError
 from persistbench.outcomes import Outcome
 from persistbench.suite import registration, run
-from persistbench.trials import campaign
-from persistbench.trials.kinds import FAULTS, PATIENCE_SECONDS
+from persistbench.trials import campaign, kinds
+from persistbench.trials import selection as selections
+from persistbench.trials.base import Kind
+from persistbench.trials.selection import FAULTS, PATIENCE_SECONDS
+from persistbench.trials.trial import Record
 
 app = typer.Typer(
     help="Try what has an outcome instead of a duration; records go to results/.",
@@ -43,17 +47,17 @@ def survival(
     scheduler: SchedulerOption = None,
 ) -> None:
     """Save and load every estimator that scikit-learn lists with every backend."""
-    from persistbench.trials import survival as trials
+    from persistbench.trials.survival import Survival
 
-    make(trials.KIND, trials.tasks(only, backend or []), scheduler)
+    make([Survival(selections.everything((), backend or [], only))], scheduler)
 
 
 @app.command("custom-code")
 def custom_code(backend: BackendOption = None, scheduler: SchedulerOption = None) -> None:
     """Save pipelines with own code in them, and load them with that code and without it."""
-    from persistbench.trials import custom_code as trials
+    from persistbench.trials.custom_code import CustomCode
 
-    make(trials.KIND, trials.tasks(backend or []), scheduler)
+    make([CustomCode(selections.everything((), backend or []))], scheduler)
 
 
 @app.command()
@@ -63,9 +67,9 @@ def exactness(
     scheduler: SchedulerOption = None,
 ) -> None:
     """Compare every pipeline with what a process that has never seen it loads."""
-    from persistbench.trials import exactness as trials
+    from persistbench.trials.exactness import Exactness
 
-    make(trials.KIND, trials.tasks(pipeline or [], backend or []), scheduler)
+    make([Exactness(selections.everything(pipeline or [], backend or []))], scheduler)
 
 
 @app.command()
@@ -82,18 +86,21 @@ def safety(
     scheduler: SchedulerOption = None,
 ) -> None:
     """Try attacks and accidents: crafted, damaged, half-saved and shared artifacts."""
-    from persistbench.trials import kinds as trials
-
-    kinds = trials.chosen(only or [])
-    selection = trials.selection(pipeline or [], backend or [], faults, patience)
-    for group in (trials.ATTACK, trials.ACCIDENT):
-        tasks = [task for kind in kinds if group == kind.GROUP for task in kind.tasks(selection)]
-        if tasks:
-            make(group, tasks, scheduler)
+    chosen = kinds.chosen(only or [])
+    selection = selections.telling(pipeline or [], backend or [], faults, patience)
+    for _, group in groupby(chosen, key=lambda kind: kind.group):
+        make([kind(selection) for kind in group], scheduler)
 
 
-def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> None:
-    """Make what has no record yet, under a progress bar; print what is known at the end."""
+def make(kinds: Sequence[Kind], scheduler: str | None) -> None:
+    """Make the trials that have no record yet, under a progress bar; print all outcomes at the end.
+
+    Args:
+        kinds: of one group.
+        scheduler: address of a Dask cluster; None for the cores of this machine.
+    """
+    group = kinds[0].group
+    tasks = [task for kind in kinds for task in kind.tasks()]
     root = run.checkout()
     paths: list[Path] = []
 
@@ -105,7 +112,7 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
             raise UserError(
                 f'{error.name} is not installed: `pip install "persistbench[bench]"`.'
             ) from error
-        paths.append(results / name / "trials" / f"{kind}.jsonl")
+        paths.append(results / name / "trials" / f"{group}.jsonl")
         return paths[0]
 
     columns = (
@@ -116,34 +123,34 @@ def make(kind: str, tasks: Sequence[campaign.Task], scheduler: str | None) -> No
     )
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            bar = progress.add_task(kind, total=sum(len(task.trials) for task in tasks))
+            bar = progress.add_task(group, total=sum(len(task.trials) for task in tasks))
 
             def step(done: int, of: int) -> None:
                 if done and progress.tasks[0].completed == 0:
                     progress.reset(bar, completed=done, total=of)  # known ones tell no speed
                 progress.update(bar, completed=done, total=of)
 
-            result = campaign.run(tasks, path, step, _warn, scheduler)
+            records = campaign.run(tasks, path, step, _warn, scheduler)
     except KeyboardInterrupt:
         _warn("Stopped. What was done is kept, and the same command makes the rest.")
         raise typer.Exit(130) from None
-    _print_summaries(result)
+    _print_summaries(records)
     print(f"Records: {paths[0]}; the report shows them after `asv publish`.")
 
 
-def _print_summaries(found: Sequence[campaign.Record]) -> None:
+def _print_summaries(records: Sequence[Record]) -> None:
     """Print a table for each kind of trial."""
-    kinds: dict[str, list[campaign.Record]] = defaultdict(list)
-    for record in found:
-        kinds[record["trial"]].append(record)
-    for kind, own in kinds.items():
+    by_kind: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_kind[record["trial"]].append(record)
+    for kind, own in by_kind.items():
         _print_summary(kind, own)
 
 
-def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:
+def _print_summary(kind: str, records: Sequence[Record]) -> None:
     """Print how often each backend had each outcome, the best first."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in found:
+    for record in records:
         counts[record["backend"]].update(_words(record))
     seen = {name for count in counts.values() for name in count}
     headings: list[str] = [name for name in Outcome if name in seen]
@@ -157,7 +164,7 @@ def _print_summary(kind: str, found: Sequence[campaign.Record]) -> None:
     Console().print(table)
 
 
-def _words(record: campaign.Record) -> Counter[str]:
+def _words(record: Record) -> Counter[str]:
     """Return what is counted of a record: its outcome or those of its faults, and worse."""
     words = Counter(record.get("counts") or [record["outcome"]])
     if record.get("false_success"):

@@ -1,10 +1,10 @@
-"""Right artifacts of the catalogue's pipelines, to be damaged: found once, kept by the suite."""
+"""Right artifacts of the catalogue's pipelines, made once and kept by the suite, for trials."""
 
 import pickle
 from pathlib import Path
 from typing import Any
 
-from persistbench import backends
+from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.cases import catalogue
 from persistbench.cells import attempt
@@ -29,8 +29,6 @@ def original(one: Cell) -> bytes:
 
     It is computed in a child, so that this process can be forked afterwards.
     """
-    from persistbench import sandbox
-
     (result,) = sandbox.answers(_original, one, limits=child.Limits(600.0))
     assert isinstance(result, bytes)  # noqa: S101 (see _original)
     return result

@@ -19,18 +19,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from persistbench import backends
+from persistbench.backends import Backend
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import campaign
-from persistbench.trials.campaign import Record, Task, Trial
-
-KIND = "custom-code"
-VERSION = 1
-"""Of what is tried: raised with every change of this trial that can change an outcome."""
+from persistbench.trials import base
+from persistbench.trials.trial import Trial
 
 KINDS = (
     "module-function",
@@ -49,60 +45,48 @@ CONDITIONS = ("present", "absent")
 SECONDS = 60.0
 """For each dump, and for each load with its use."""
 
-_CANNOT_BE_USED = (Outcome.ERROR_AT_LOAD, Outcome.ERROR_AT_USE, Outcome.CRASH, Outcome.TIMEOUT)
 
+@dataclass(frozen=True)
+class Result(base.Result):
+    """What became of own code.
 
-def tasks(backend_ids: Sequence[str]) -> list[Task]:
-    """Return a task for each kind of code: one process saves it with every backend.
-
-    Args:
-        backend_ids: empty for all.
-
-    Raises:
-        UserError: there is no such backend.
+    Attributes:
+        false_success: whether the dump reported success, and the artifact cannot be used.
     """
-    chosen = [backend.id for backend in campaign.chosen(backend_ids)]
-    return [
-        Task(
-            tuple(
-                campaign.trial(KIND, VERSION, kind, one, condition)
-                for one in chosen
-                for condition in CONDITIONS
-            ),
-            make,
-        )
-        for kind in KINDS
-    ]
+
+    false_success: bool = False
 
 
-def make(trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one kind's trials."""
-    kind = trials[0].subject
-    ids = dict.fromkeys(trial.backend for trial in trials)
-    lacking = {one: backends.get(one).unavailable for one in ids if backends.get(one).missing}
-    with tempfile.TemporaryDirectory(prefix="persistbench-") as folder:
-        own, artifacts = Path(folder, "own"), Path(folder, "artifacts")
+class CustomCode(base.Kind):
+    """Kinds of code; one process saves a kind with every backend."""
+
+    name = "custom-code"
+    version = 1
+    shared = ("subject",)
+    subjects = KINDS
+    result_type = Result
+
+    def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
+        return CONDITIONS
+
+    def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
+        kind = trials[0].subject
+        own, artifacts = folder / "own", folder / "artifacts"
         own.mkdir()
         artifacts.mkdir()
         for part in ("users_script", "users_module"):
             shutil.copy(_PROGRAM, own / f"{part}.py")
-        ready = [one for one in ids if one not in lacking]
-        saved = _run("save", kind, own, artifacts, ready)
-        good = [one for one in ready if saved[one].same]
+        ids = list(dict.fromkeys(one.backend for one in trials))
+        saved = _run("save", kind, own, artifacts, ids)
+        good = [one for one, verdict in saved.items() if verdict.same]
         loaded = {
             "present": _run("load", kind, own, artifacts, good),
             "absent": _run("load", kind, None, artifacts, good),
         }
-    result = []
-    for trial in trials:
-        assert trial.condition is not None  # noqa: S101 (tasks() gives each one)
-        if trial.backend in lacking:
-            verdict = Verdict(Outcome.NOT_INSTALLED, lacking[trial.backend])
-        else:
-            verdict = loaded[trial.condition].get(trial.backend, saved[trial.backend])
-        false_success = trial.backend in good and verdict.outcome in _CANNOT_BE_USED
-        result.append(trial.record(verdict, false_success=false_success))
-    return result
+        for trial in trials:
+            verdict = loaded[str(trial.condition)].get(trial.backend, saved[trial.backend])
+            useless = not (verdict.outcome.came_back or verdict.outcome.refusal)
+            yield Result(verdict, false_success=trial.backend in good and useless)
 
 
 _PROGRAM = Path(__file__).with_name("custom_code_child.py")

@@ -21,6 +21,7 @@ from persistbench import backends, sandbox
 from persistbench.cells import attempt
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
+from persistbench.trials.base import in_child
 
 SCRIPT, MODULE = "users_script", "users_module"
 ROWS = np.arange(6.0).reshape(3, 2)
@@ -104,16 +105,16 @@ def right_answer(kind: str) -> Any:
     return np.log1p(ROWS) if kind == "ufunc" else 2 * ROWS
 
 
+@in_child
 def save(kind: str, backend_id: str, path: str) -> Verdict:
     """Fit an estimator and save it."""
-    child.hush()
     backend = backends.get(backend_id).trusting(TRUSTED)
     return attempt.dump(backend, KINDS[kind]().fit(ROWS), ROWS, path)
 
 
+@in_child
 def load(kind: str, backend_id: str, path: str) -> Verdict:
     """Load what was saved and use it."""
-    child.hush()
     backend = backends.get(backend_id).trusting(TRUSTED)
     loaded, verdict = attempt.load(backend, path)
     if not verdict.same:

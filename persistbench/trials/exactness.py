@@ -9,77 +9,88 @@ precision, recall, F1 and the confusion matrix, on a balanced set and on one wit
 import json
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import campaign, exactness_child
-from persistbench.trials.campaign import Record, Task, Trial
-
-KIND = "exactness"
-VERSION = 3
-"""Of what is tried: raised with every change that can change an outcome."""
+from persistbench.trials import base, exactness_child
+from persistbench.trials.trial import Trial
 
 LIMIT_SECONDS = 600.0
 
 
-def tasks(pipelines: Sequence[str], backend_ids: Sequence[str]) -> list[Task]:
-    """Return a task for each pipeline: one process saves it with all backends.
+@dataclass(frozen=True)
+class Result(base.Result):
+    """What an interpreter that has never seen the pipeline says of an artifact.
+
+    Attributes:
+        bytes: of the artifact.
+        label_changes: see :class:`persistbench.outcomes.Verdict`.
+        largest_difference: see :class:`persistbench.outcomes.Verdict`.
+        checks: what is wrong, by check; empty texts where nothing is.
+        metrics: scores before and after, by set.
+        steps: the parts of the artifact.
+    """
+
+    bytes: int | None = None
+    label_changes: int | None = None
+    largest_difference: float | None = None
+    checks: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Exactness(base.Kind):
+    """Pipelines; one process saves a pipeline with all backends."""
+
+    name = "exactness"
+    version = 3
+    shared = ("subject",)
+    result_type = Result
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        return self.selection.pipelines
+
+    def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
+        name = trials[0].subject
+        try:
+            fit(catalogue.get(name))
+        except BuildError as error:
+            missing = isinstance(error, MissingLibraryError)
+            outcome = Outcome.NOT_INSTALLED if missing else Outcome.ERROR_AT_BUILD
+            yield from [Result(Verdict(outcome, str(error)))] * len(trials)
+            return
+        saved = _child("save", name, str(folder), *(one.backend for one in trials))
+        for one in trials:
+            yield _result(name, one.backend, folder, saved)
+
+
+def _result(name: str, backend_id: str, folder: Path, saved: dict[str, Any]) -> Result:
+    """Return the result of one backend.
 
     Args:
-        pipelines: names; empty for all of the catalogue.
-        backend_ids: empty for all.
-
-    Raises:
-        UserError: there is no such pipeline or backend.
+        name: of the pipeline.
+        backend_id: of the backend.
+        folder: that holds the artifacts.
+        saved: what the process says that saved them all.
     """
-    names = [catalogue.get(name).name for name in pipelines] or list(catalogue.discover())
-    chosen = campaign.chosen(backend_ids)
-    return [
-        Task(
-            tuple(campaign.trial(KIND, VERSION, name, backend.id) for backend in chosen),
-            partial(_made, name),
-        )
-        for name in names
-    ]
-
-
-def _made(name: str, trials: tuple[Trial, ...]) -> list[Record]:
-    """Return the records of the trials of one pipeline."""
-    try:
-        fit(catalogue.get(name))
-    except BuildError as error:
-        missing = isinstance(error, MissingLibraryError)
-        outcome = Outcome.NOT_INSTALLED if missing else Outcome.ERROR_AT_BUILD
-        return [trial.record(Verdict(outcome, str(error))) for trial in trials]
-    ready = [one for one in trials if not backends.get(one.backend).missing]
-    with tempfile.TemporaryDirectory() as folder:
-        saved = _child("save", name, folder, *(one.backend for one in ready))
-        return [_record(one, name, folder, saved) for one in trials]
-
-
-def _record(trial: Trial, name: str, folder: str, saved: dict[str, Any]) -> Record:
-    unavailable = backends.get(trial.backend).unavailable
-    if unavailable:
-        return trial.record(Verdict(Outcome.NOT_INSTALLED, unavailable))
-    if "outcome" in saved:  # the process has died: of which backend, is found out one by one
-        saved = _child("save", name, folder, trial.backend)
+    if "outcome" in saved:  # that process has died: one for each backend tells whose fault it was
+        saved = _child("save", name, str(folder), backend_id)
     if "outcome" in saved:
-        return trial.record(_verdict(saved))
-    if trial.backend in saved["failed"]:
-        outcome, reason = saved["failed"][trial.backend]
-        return trial.record(Verdict(Outcome(outcome), reason))
-    result = _child("load", name, folder, trial.backend)
-    Path(folder, trial.backend).unlink()
-    if result.get("checks") and trial.backend in saved["varying"]:
-        result["checks"] |= _VARYING
-    return trial.record(_verdict(result), **result)
+        return _known(saved)
+    if backend_id in saved["failed"]:
+        outcome, reason = saved["failed"][backend_id]
+        return Result(Verdict(Outcome(outcome), reason))
+    facts = _child("load", name, str(folder), backend_id)
+    (folder / backend_id).unlink()
+    if facts.get("checks") and backend_id in saved["varying"]:
+        facts["checks"] |= _VARYING
+    return _known(facts)
 
 
 _VARYING = {
@@ -88,9 +99,10 @@ _VARYING = {
 }
 
 
-def _verdict(found: dict[str, Any]) -> Verdict:
-    """Take the verdict out of what a child has said."""
-    return Verdict(Outcome(found.pop("outcome")), found.pop("reason"))
+def _known(facts: dict[str, Any]) -> Result:
+    """Return the result that a child tells as outcome, reason and other facts."""
+    verdict = Verdict(Outcome(facts.pop("outcome")), facts.pop("reason"))
+    return Result(verdict, **facts)
 
 
 def _child(action: str, *arguments: str) -> dict[str, Any]:

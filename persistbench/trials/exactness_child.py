@@ -10,9 +10,10 @@ import pickle
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from persistbench import backends
 from persistbench.backends import Backend
@@ -77,7 +78,7 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
 
 
 def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
-    """Load an artifact and return all that is found out about it."""
+    """Load an artifact and return all that is then known of it, by the name of the fact."""
     backend = _bound(backend_id, pipeline)
     about = pickle.loads(Path(folder, "original").read_bytes())
     path = Path(folder, backend_id)
@@ -110,7 +111,7 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
             for name, before in about["metrics"].items()
         }
     if backend_id in WEIGHED:
-        result["steps"] = [asdict(step) for step in weigh(loaded, backend, reference.X)]
+        result["steps"] = [structs.asdict(step) for step in weigh(loaded, backend, reference.X)]
     return result | {
         "outcome": outcome,
         "reason": reason,
@@ -142,15 +143,15 @@ def metrics(estimator: Any, X: Any, y: Any) -> dict[str, Any]:
         | {classes[-1]: rare},
     }
     result = {}
-    for name, selection in counts.items():
+    for name, by_class in counts.items():
         rows = np.concatenate(
-            [rng.choice(np.flatnonzero(y == one), count) for one, count in selection.items()]
+            [rng.choice(np.flatnonzero(y == one), count) for one, count in by_class.items()]
         )
-        result[name] = scores(y[rows], np.asarray(estimator.predict(_taken(X, rows))))
+        result[name] = scores(y[rows], np.asarray(estimator.predict(_rows(X, rows))))
     return result
 
 
-def _taken(X: Any, rows: Any) -> Any:
+def _rows(X: Any, rows: Any) -> Any:
     if hasattr(X, "iloc"):
         return X.iloc[rows]
     return [X[row] for row in rows] if isinstance(X, list) else X[rows]
@@ -176,15 +177,15 @@ def _checks(backend: Backend, loaded: Any, about: dict[str, Any]) -> dict[str, s
         getattr(again, reference.first_use)(reference.X)
         return ""
 
-    asked = (("attributes", attributes), ("parameters", parameters), ("clone", cloned))
-    return {name: _of_estimator(backend, ask) for name, ask in (*asked, ("refit", refit))}
+    checks = {"attributes": attributes, "parameters": parameters, "clone": cloned, "refit": refit}
+    return {name: _of_estimator(backend, check) for name, check in checks.items()}
 
 
-def _of_estimator(backend: Backend, ask: Callable[[], str]) -> str:
+def _of_estimator(backend: Backend, check: Callable[[], str]) -> str:
     if backend.claims.returns != "estimator":
         return f"n/a: it is a {backend.claims.returns}, not an estimator"
     try:
-        return ask()
+        return check()
     except Exception as error:
         return explain(error)
 

@@ -9,55 +9,77 @@ Nothing is trusted beyond what backends admit by themselves.
 import copy
 import pickle
 import re
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from persistbench import backends, sandbox
+from persistbench import backends
 from persistbench.case import Case
 from persistbench.cells import attempt
 from persistbench.errors import UserError
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
-from persistbench.trials import campaign
-from persistbench.trials.campaign import Record, Task, Trial
-
-KIND = "survival"
-VERSION = 1
-"""Of what is tried: raised with every change of this file that can change an outcome."""
-
-LIMITS = sandbox.Limits(seconds=60, memory=2 * 10**9, file_size=10**9)
-"""For a fit, a dump, or a load with its comparison; the whole takes milliseconds, usually."""
+from persistbench.trials import base
+from persistbench.trials.base import each, in_child
+from persistbench.trials.trial import Trial
 
 ROWS, FEATURES = 60, 3  # the dictionary of the SparseCoder wants 3
 
 
-def tasks(only: str, backend_ids: Sequence[str]) -> list[Task]:
-    """Return a task for each estimator: it is fitted once for all backends.
+@dataclass(frozen=True)
+class Result(base.Result):
+    """What became of one estimator, saved by one backend.
 
-    Args:
-        only: a regular expression that is searched in the names of estimators; empty for all.
-        backend_ids: empty for all.
-
-    Raises:
-        UserError: no estimator matches, there is no such backend, or this scikit-learn does not
-            tell how it tests its estimators.
+    Attributes:
+        bytes: of the artifact; None if there is none.
+        untrusted: number of names that the backend's audit does not admit; None without an audit.
+        random: methods that answer otherwise each time, before anything is saved.
     """
-    chosen = campaign.chosen(backend_ids)
-    try:
-        names = [name for name in instances() if re.search(only, name)]
-    except re.error as error:
-        raise UserError(f"--only {only!r} is not a regular expression ({error}).") from error
-    if not names:
-        raise UserError(f"No estimator matches {only!r}: `--only Forest` takes all with that word.")
-    return [
-        Task(tuple(campaign.trial(KIND, VERSION, name, one.id) for one in chosen), make)
-        for name in names
-    ]
+
+    bytes: int | None = None
+    untrusted: int | None = None
+    random: list[str] = field(default_factory=list)
+
+
+class Survival(base.Kind):
+    """Every estimator that scikit-learn lists, fitted once for all backends."""
+
+    name = "survival"
+    version = 1
+    shared = ("subject",)
+    result_type = Result
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        only = self.selection.estimators
+        try:
+            names = [name for name in instances() if re.search(only, name)]
+        except re.error as error:
+            raise UserError(f"--only {only!r} is not a regular expression ({error}).") from error
+        if not names:
+            raise UserError(
+                f"No estimator matches {only!r}: `--only Forest` takes all with that word."
+            )
+        return names
+
+    def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
+        ids = [trial.backend for trial in trials]
+        saved = each(_save, ids, trials[0].subject, folder, limits=self.limits)
+        # All are saved before the first is loaded, because a child waits for none.
+        for one, verdict in zip(ids, list(saved), strict=True):
+            yield self._loaded(one, folder / one) if verdict.same else Result(verdict)
+
+    def _loaded(self, backend_id: str, path: Path) -> Result:
+        """Let a child that has never seen the estimator load the artifact and compare."""
+        size = path.stat().st_size
+        try:
+            result = Result.from_child(_examine, backend_id, path, limits=self.limits)
+        finally:
+            path.unlink(missing_ok=True)
+        return replace(result, bytes=size)
 
 
 @cache
@@ -139,133 +161,47 @@ def _rows(estimator: Any, tags: Any) -> Any:
     return [" ".join(rng.choice(words, 8)) for _ in range(ROWS)]
 
 
-def make(trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one estimator's trials."""
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    ready = [one for one in trials if not backends.get(one.backend).missing]
-    with tempfile.TemporaryDirectory(prefix="persistbench-") as folder:
-        artifacts = _saved([one.backend for one in ready], trials[0].subject, Path(folder))
-        return [
-            trial.record(
-                result.verdict, bytes=result.bytes, untrusted=result.untrusted, random=result.random
-            )
-            for trial in trials
-            for result in [_loaded(trial.backend, artifacts.get(trial.backend))]
-        ]
+def _original(path: Path) -> Path:
+    """Return the file that tells what the original of an artifact answered and held."""
+    return path.with_name(f"{path.name}.original")
 
 
-@dataclass(frozen=True)
-class _Artifact:
-    """What a dump has left.
-
-    Attributes:
-        path: of the artifact.
-        original: the file that tells what the original said and held.
-        verdict: on the dump.
-    """
-
-    path: Path
-    original: Path
-    verdict: Verdict
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What is to be known of one trial; see the records."""
-
-    verdict: Verdict
-    bytes: int | None = None
-    untrusted: int | None = None
-    random: list[str] = field(default_factory=list)
-
-
-def _saved(backend_ids: list[str], name: str, folder: Path) -> dict[str, _Artifact]:
-    """Let a child fit the estimator and save it with each backend.
-
-    When a child dies, the backend whose turn it was has its verdict, and the others go on in
-    another.
-    """
-    left = list(backend_ids)
-    result: dict[str, _Artifact] = {}
-    while left:
-        original = folder / f"original-{len(left)}"
-
-        def artifact(verdict: Verdict, original: Path = original) -> _Artifact:
-            return _Artifact(folder / left[0], original, verdict)
-
-        fitted = False
-        try:
-            for verdict in sandbox.answers(_save, name, tuple(left), original, limits=LIMITS):
-                if fitted:
-                    result[left[0]] = artifact(verdict)
-                    left.pop(0)
-                elif verdict.same:
-                    fitted = True
-                else:
-                    return result | {one: _Artifact(folder, original, verdict) for one in left}
-        except sandbox.DeadError as death:
-            if not fitted:
-                verdict = Verdict(Outcome.ERROR_AT_BUILD, f"the fit: {death.verdict.reason}")
-                return result | {one: _Artifact(folder, original, verdict) for one in left}
-            result[left[0]] = artifact(death.verdict)
-            left.pop(0)
-    return result
-
-
-def _save(name: str, backend_ids: tuple[str, ...], original: Path) -> Iterator[Verdict]:
-    """Yield the verdict on the fit, then on the dump of each backend; in a child process."""
+@in_child
+def _save(backend_ids: tuple[str, ...], name: str, folder: Path) -> Iterator[Verdict]:
+    """Yield the verdict on the fit, then on the dump by each backend."""
     from persistbench.integrity.answers import reference
     from persistbench.integrity.state import differences, state
 
-    child.hush()
     try:
         case = build(name)
-        said = reference(case, needs_use=False)
+        answers = reference(case, needs_use=False)
         held = state(case.estimator)
-        original.write_bytes(pickle.dumps((said, held), protocol=5))
+        original = pickle.dumps((answers, held), protocol=5)
     except Exception as error:
         yield child.of_exception(Outcome.ERROR_AT_BUILD, error)
         return
     yield Verdict(Outcome.SAME)
     for one in backend_ids:
-        path = str(original.with_name(one))
-        yield attempt.dump(backends.get(one), case.estimator, case.X, path)
+        path = folder / one
+        _original(path).write_bytes(original)
+        yield attempt.dump(backends.for_trials()[one], case.estimator, case.X, str(path))
         if differences(held, state(case.estimator)):
             return  # the dump has changed the estimator: the next backend is given another
 
 
-def _loaded(backend_id: str, artifact: _Artifact | None) -> _Found:
-    """Let a child that has never seen the estimator load the artifact and compare."""
-    if artifact is None:
-        return _Found(Verdict(Outcome.NOT_INSTALLED, backends.get(backend_id).unavailable))
-    if not artifact.verdict.same:
-        return _Found(artifact.verdict)
-    result = _Found(Verdict(Outcome.CRASH, "no answer"), artifact.path.stat().st_size)
-    try:
-        for result in sandbox.answers(_examine, backend_id, artifact, limits=LIMITS):  # noqa: B007
-            pass
-    except sandbox.DeadError as death:
-        return _Found(death.verdict, result.bytes, result.untrusted, result.random)
-    finally:
-        artifact.path.unlink(missing_ok=True)
-    return result
-
-
-def _examine(backend_id: str, artifact: _Artifact) -> Iterator[_Found]:
-    """Yield what is found out about an artifact; in a child process."""
-    child.hush()
-    backend, path = backends.get(backend_id), str(artifact.path)
-    said, held = pickle.loads(artifact.original.read_bytes())
-    untrusted: int | None = None
-
-    def found(verdict: Verdict) -> _Found:
-        return _Found(verdict, artifact.path.stat().st_size, untrusted, sorted(said.random))
-
+@in_child
+def _examine(backend_id: str, path: Path) -> Iterator[Result]:
+    """Yield what is known of an artifact."""
+    backend = backends.for_trials()[backend_id]
+    answers, held = pickle.loads(_original(path).read_bytes())
+    result = Result(random=sorted(answers.random))
     try:
         if backend.claims.audits:
-            untrusted = len(backend.audit(path))
+            result = replace(result, untrusted=len(backend.audit(str(path))))
     except Exception as error:
-        yield found(child.of_exception(Outcome.ERROR_AT_LOAD, error))
+        yield replace(result, verdict=child.of_exception(Outcome.ERROR_AT_LOAD, error))
         return
-    loaded, verdict = attempt.load(backend, path)
-    yield found(attempt.use(backend, loaded, said, held) if verdict.same else verdict)
+    loaded, verdict = attempt.load(backend, str(path))
+    if verdict.same:
+        verdict = attempt.use(backend, loaded, answers, held)
+    yield replace(result, verdict=verdict)

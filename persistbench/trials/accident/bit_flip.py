@@ -5,22 +5,20 @@ Every bit of the artifact is as likely as any other.
 
 import random
 
-from persistbench.trials.accident import _faults
-from persistbench.trials.accident._faults import Fault
-from persistbench.trials.campaign import Task
-from persistbench.trials.kinds import ACCIDENT, Selection
-
-KIND = "bit-flip"
-GROUP = ACCIDENT
-VERSION = 1
+from persistbench.trials.accident._damage import Fault
+from persistbench.trials.accident._faults import Faults
 
 
-def tasks(selection: Selection) -> list[Task]:
-    """Return a task for each cell."""
-    return _faults.tasks(KIND, VERSION, plan, selection.faults, selection)
+class BitFlip(Faults):
+    """As many flipped bits as the user selects."""
 
+    name = "bit-flip"
+    version = 1
 
-def plan(seed: str, size: int, count: int) -> list[Fault]:
-    """Return the faults; the first of them are the same for any count."""
-    rng = random.Random(seed)
-    return [Fault(rng.randrange(size), rng.randrange(8)) for _ in range(count)]
+    @property
+    def count(self) -> int:
+        return self.selection.faults
+
+    def plan(self, seed: str, size: int) -> list[Fault]:
+        rng = random.Random(seed)
+        return [Fault(rng.randrange(size), rng.randrange(8)) for _ in range(self.count)]

@@ -3,7 +3,7 @@
 A pipeline of 20 MB is saved to a path where an earlier one lies. Something goes wrong: its last
 member cannot be saved, the disk is full, the process is killed, or another process saves to the
 same path at that moment. Each is tried with the backend's own dump straight to the path (``own``),
-and with a draft that is renamed (``renamed``, see :func:`._places.renamed`).
+and with a draft that is renamed (``renamed``, see :func:`._saving.renamed`).
 
 For the full disk stands a limit on the size of files, at half of the artifact: write() then fails
 as it does when somebody else has taken the room, with EFBIG in place of ENOSPC. On a small file
@@ -25,23 +25,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from persistbench import backends, sandbox
+from persistbench import sandbox
 from persistbench.backends import Backend
 from persistbench.case import Case
 from persistbench.cells import attempt
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.sandbox import child
-from persistbench.trials import campaign
-from persistbench.trials.accident import _members, _methods
-from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import Selection
-
-KIND = "failed-save"
-GROUP: Literal["attack", "accident"] = "accident"
-VERSION = 1
+from persistbench.trials import base
+from persistbench.trials.accident import _members, _saving
+from persistbench.trials.base import in_child
+from persistbench.trials.trial import Trial
 
 FULL, KILLED, TWO = "full-disk", "killed", "two-savers"
 AWKWARD = ("open-file", "lock", "lambda", "local-class", "connection", "generator")
@@ -50,7 +46,6 @@ SUBJECTS = (*AWKWARD, FULL, KILLED, TWO)
 EARLIER, NEW, BROKEN, WRONG, NOTHING = "earlier", "new", "broken", "wrong", "nothing"
 _WORST = (WRONG, BROKEN, NOTHING, NEW, EARLIER)
 
-LIMITS = sandbox.Limits(seconds=120, memory=2 * 10**9)
 TRIES = 5
 """So often two processes save at the same time; the worst that they leave is what counts."""
 
@@ -60,33 +55,85 @@ TRIES_SECONDS = 15.0
 FEATURES, BLOCK, TIMES = 2000, 64, 20  # 20 blocks of 1 MB
 
 
-def tasks(selection: Selection) -> list[Task]:
-    """Return a task for each backend: its earlier artifact is made once."""
-    return [
-        Task(
-            tuple(
-                campaign.trial(KIND, VERSION, subject, backend.id, condition)
-                for subject in SUBJECTS
-                for condition in _methods.CONDITIONS
-            ),
-            make,
-        )
-        for backend in selection.backends
-    ]
+@dataclass(frozen=True)
+class Result(base.Result):
+    """What a failed save left.
+
+    Attributes:
+        verdict: on the save.
+        left: what lies at the path afterwards; None if nothing was tried.
+        left_reason: why that is broken or wrong.
+        litter: number of files beside the path.
+        tries: of two savers, how often each was left.
+    """
+
+    left: str | None = None
+    left_reason: str = ""
+    litter: int | None = None
+    tries: dict[str, int] = field(default_factory=dict)
 
 
-def make(trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one backend's trials."""
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    backend = backends.for_trials()[trials[0].backend]
-    with sandbox.folder() as folder:
-        if backend.missing:
-            verdict = Verdict(Outcome.NOT_INSTALLED, backend.unavailable)
-        else:
-            verdict = sandbox.run(_save_earlier, backend, folder, limits=LIMITS)
-        if not verdict.same:
-            return [trial.record(verdict, left=None, litter=None) for trial in trials]
-        return [_tried(trial, backend, folder) for trial in trials]
+class FailedSave(base.OneByOne):
+    """Accidents of a save; the earlier artifact is made once for each backend."""
+
+    name = "failed-save"
+    version = 1
+    limits = sandbox.Limits(seconds=120, memory=2 * 10**9)
+    subjects = SUBJECTS
+    result_type = Result
+
+    def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
+        return _saving.WAYS
+
+    def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:
+        return sandbox.run(_save_earlier, backend, folder, limits=self.limits)
+
+    def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
+        if trial.subject in AWKWARD:
+            backend = backend.trusting(_members.MEMBERS[trial.subject].trusted)
+        elif sys.platform != "linux":
+            return Result(Verdict(Outcome.UNSUPPORTED, "needs Linux's limits and fork()"))
+        path = folder / "saved" / "model"
+        path.parent.mkdir()
+        shutil.copyfile(folder / "earlier", path)
+        copies = [path.parent]
+        if trial.subject == TWO:
+            copies = [folder / f"copy-{turn}" for turn in range(TRIES)]
+        work = (backend, trial.subject, trial.condition, path, copies)
+        function = _save_together if trial.subject == TWO else _save
+        limits = self.limits
+        if trial.subject in (FULL, KILLED):
+            limits = replace(limits, file_size=path.stat().st_size // 2)
+        try:
+            verdict = sandbox.run(function, *work, limits=limits)
+            litter = sum(one != path for one in path.parent.iterdir())
+            left = [self._left(backend, one / path.name, folder) for one in copies if one.exists()]
+        finally:
+            for one in {path.parent, *copies}:
+                shutil.rmtree(one, ignore_errors=True)
+        tries = dict(Counter(one.what for one in left)) if trial.subject == TWO else {}
+        if not left:  # the process died before the first of two savers was ready
+            return Result(verdict, litter=litter)
+        worst = min(left, key=lambda one: _WORST.index(one.what))
+        return Result(verdict, worst.what, worst.verdict.reason, litter, tries)
+
+    def _left(self, backend: Backend, path: Path, folder: Path) -> "_Left":
+        """Return what lies at a path."""
+        if not path.exists():
+            return _Left(Verdict(Outcome.SAME), NOTHING)
+        return _Left.from_child(_judge, backend, path, folder, limits=self.limits)
+
+
+@dataclass(frozen=True)
+class _Left(base.Result):
+    """What lies at a path; what kills the child that loads it is broken.
+
+    Attributes:
+        verdict: its reason says why it is broken or wrong.
+        what: one of the words above.
+    """
+
+    what: str = BROKEN
 
 
 def pipeline(number: int, last: Any = None) -> Any:
@@ -116,83 +163,35 @@ def rows() -> Any:
     return np.random.default_rng(0).standard_normal((3, FEATURES))
 
 
-def _tried(trial: Trial, backend: Backend, folder: Path) -> Record:
-    """Let one save go wrong; return the record."""
-    if trial.subject not in AWKWARD and sys.platform != "linux":
-        verdict = Verdict(Outcome.UNSUPPORTED, "needs Linux's limits and fork()")
-        return trial.record(verdict, left=None, litter=None)
-    condition = folder / "place"
-    path = condition / "model"
-    condition.mkdir()
-    shutil.copyfile(folder / "earlier", path)
-    if trial.subject in AWKWARD:
-        backend = backend.trusting(_members.MEMBERS[trial.subject].trusted)
-    limits, function, copies = LIMITS, _save, [condition]
-    if trial.subject in (FULL, KILLED):
-        half = path.stat().st_size // 2
-        limits = sandbox.Limits(LIMITS.seconds, LIMITS.memory, file_size=half)
-    if trial.subject == TWO:
-        function, copies = _save_together, [folder / f"copy-{turn}" for turn in range(TRIES)]
-    try:
-        verdict = sandbox.run(
-            function, backend, trial.subject, trial.condition, path, copies, limits=limits
-        )
-        litter = sum(one != path for one in condition.iterdir())
-        result = [
-            _left(backend, one / path.name, folder / "answers") for one in copies if one.exists()
-        ]
-    finally:
-        for one in {condition, *copies}:
-            shutil.rmtree(one, ignore_errors=True)
-    left, reason = min(result, key=lambda one: _WORST.index(one[0]), default=(None, ""))
-    tries = {"tries": dict(Counter(one for one, _ in result))} if trial.subject == TWO else {}
-    return trial.record(verdict, left=left, left_reason=reason, litter=litter, **tries)
-
-
-def _left(backend: Backend, path: Path, answers: Path) -> tuple[str, str]:
-    """Return what lies at a path, and why it is broken or wrong."""
-    if not path.exists():
-        return NOTHING, ""
-    try:
-        ((left, reason),) = sandbox.answers(_judge, backend, path, answers, limits=LIMITS)
-    except sandbox.DeadError as death:
-        return BROKEN, death.verdict.reason
-    return left, reason
-
-
 # What follows runs in children.
 
 
+@in_child
 def _save_earlier(backend: Backend, folder: Path) -> Verdict:
     """Make the earlier artifact, and keep what it and both new ones should answer."""
     from persistbench.integrity.answers import reference
 
-    child.required()
-    child.hush()
     originals = [pipeline(number) for number in range(3)]
     answers = [reference(Case(one, rows())) for one in originals]
-    (folder / "answers").write_bytes(pickle.dumps(answers))
+    _answers(folder).write_bytes(pickle.dumps(answers))
     return attempt.dump(backend, originals[0], rows(), str(folder / "earlier"))
 
 
-def _save(
-    backend: Backend, subject: str, condition: str, path: Path, copies: list[Path]
-) -> Verdict:
+@in_child
+def _save(backend: Backend, subject: str, way: str, path: Path, copies: list[Path]) -> Verdict:
     """Save a new pipeline over the earlier one."""
-    child.required()
-    child.hush()
     last = None
     if subject in AWKWARD:
         last = _members.holder(_members.MEMBERS[subject].make(Path.cwd()))
     if subject == KILLED:
         kill_at_limit()
-    return _saved(backend, condition, pipeline(1, last), path)
+    return _saved(backend, way, pipeline(1, last), path)
 
 
-def _saved(backend: Backend, condition: str, estimator: Any, path: Path) -> Verdict:
+def _saved(backend: Backend, way: str, estimator: Any, path: Path) -> Verdict:
     return attempt.call(
         Outcome.ERROR_AT_DUMP,
-        lambda: _methods.save(backend, condition, backend.payload(estimator, rows()), str(path)),
+        lambda: _saving.save(backend, way, backend.payload(estimator, rows()), str(path)),
     )
 
 
@@ -205,12 +204,11 @@ def kill_at_limit() -> None:
 _KILL = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda _: os.kill(os.getpid(), signal.SIGKILL))
 
 
+@in_child
 def _save_together(
-    backend: Backend, subject: str, condition: str, path: Path, copies: list[Path]
+    backend: Backend, subject: str, way: str, path: Path, copies: list[Path]
 ) -> Verdict:
     """Let two processes save to the path at the same time, several times; copy what they leave."""
-    child.required()
-    child.hush()
     fork: Any = multiprocessing.get_context("fork")  # from here: this process has not computed
     earlier = path.read_bytes()
     worst = Verdict(Outcome.SAME)
@@ -219,9 +217,9 @@ def _save_together(
         if time.monotonic() > deadline:
             break
         path.write_bytes(earlier)
-        start, told = fork.Barrier(2), fork.SimpleQueue()
+        start, verdicts = fork.Barrier(2), fork.SimpleQueue()
         two = [
-            fork.Process(target=_saver, args=(backend, condition, path, number, start, told))
+            fork.Process(target=_saver, args=(backend, way, path, number, start, verdicts))
             for number in (1, 2)
         ]
         for one in two:
@@ -230,8 +228,8 @@ def _save_together(
             one.join()
             if one.exitcode:
                 worst = Verdict(Outcome.CRASH, f"a process ended with {one.exitcode}")
-        while not told.empty():
-            verdict = told.get()
+        while not verdicts.empty():
+            verdict = verdicts.get()
             worst = worst if verdict.same else verdict
         copy.mkdir()
         if path.exists():
@@ -239,30 +237,32 @@ def _save_together(
     return worst
 
 
-def _saver(
-    backend: Backend, condition: str, path: Path, number: int, start: Any, told: Any
-) -> None:
+def _saver(backend: Backend, way: str, path: Path, number: int, start: Any, verdicts: Any) -> None:
     """Save one of the two new pipelines when both are ready."""
     estimator = pipeline(number)
     backend.import_failure()
-    start.wait(LIMITS.seconds)
-    told.put(_saved(backend, condition, estimator, path))
+    start.wait(FailedSave.limits.seconds)
+    verdicts.put(_saved(backend, way, estimator, path))
 
 
-def _judge(backend: Backend, path: Path, answers: Path) -> Iterator[tuple[str, str]]:
+@in_child
+def _judge(backend: Backend, path: Path, folder: Path) -> Iterator[_Left]:
     """Load what lies at the path, and compare it with all that may lie there."""
-    child.required()
-    child.hush()
     loaded, verdict = attempt.load(backend, str(path))
     if not verdict.same:
-        yield BROKEN, verdict.reason
+        yield _Left(verdict, BROKEN)
         return
-    reason = ""
-    for number, answer in enumerate(pickle.loads(answers.read_bytes())):
+    verdicts = []
+    for number, answer in enumerate(pickle.loads(_answers(folder).read_bytes())):
         verdict = attempt.use(backend, loaded, answer)
         if verdict.same:
-            yield EARLIER if number == 0 else NEW, ""
+            yield _Left(verdict, EARLIER if number == 0 else NEW)
             return
-        reason = reason or verdict.reason
+        verdicts.append(verdict)
     broken = verdict.outcome is Outcome.ERROR_AT_USE
-    yield BROKEN if broken else WRONG, reason
+    reason = next((one.reason for one in verdicts if one.reason), "")
+    yield _Left(replace(verdict, reason=reason), BROKEN if broken else WRONG)
+
+
+def _answers(folder: Path) -> Path:
+    return folder / "answers"

@@ -7,91 +7,70 @@ process has loaded; numbers as the bytes of float64 and float32.
 """
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.cells import attempt
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.sandbox import child
-from persistbench.trials import campaign
+from persistbench.trials import base
 from persistbench.trials.accident import _members, _secrets
 from persistbench.trials.accident._unwrap import unwrap
-from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import Selection
-
-KIND = "leaks"
-GROUP: Literal["attack", "accident"] = "accident"
-VERSION = 1
+from persistbench.trials.base import in_child
+from persistbench.trials.trial import Trial
 
 ARTIFACT, LOADED, NO = "artifact", "loaded", "no"
 
-LIMITS = sandbox.Limits(seconds=60, memory=2 * 10**9, file_size=10**9)
+
+@dataclass(frozen=True)
+class Result(base.Result):
+    """Where the secret is.
+
+    Attributes:
+        found: in the bytes of the ``artifact``, in the ``loaded`` object, or ``no`` place; None
+            where nothing was saved.
+    """
+
+    found: str | None = None
 
 
-def tasks(selection: Selection) -> list[Task]:
-    """Return a task for each backend."""
-    return [
-        Task(
-            tuple(campaign.trial(KIND, VERSION, subject, one.id) for subject in _secrets.PLANTS),
-            make,
-        )
-        for one in selection.backends
-    ]
+class Leaks(base.OneByOne):
+    """Secrets, by where they are planted."""
+
+    name = "leaks"
+    version = 1
+    subjects = _secrets.PLANTS
+    result_type = Result
+
+    def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
+        backend = backend.trusting((_members.KEEP, "__main__.change"))
+        path = folder / trial.subject
+        saved = Result.from_child(_save, backend, trial.subject, path)
+        return Result.from_child(_search, backend, path) if saved.verdict.same else saved
 
 
-def make(trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one backend's trials."""
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    backend = backends.for_trials()[trials[0].backend].trusting((_members.KEEP, "__main__.change"))
-    if backend.missing:
-        verdict = Verdict(Outcome.NOT_INSTALLED, backend.unavailable)
-        return [trial.record(verdict, found=None) for trial in trials]
-    return [_tried(trial, backend) for trial in trials]
-
-
-def _tried(trial: Trial, backend: Backend) -> Record:
-    result = None
-    with sandbox.folder() as folder:
-        path = folder / "model"
-        ((verdict, _),) = _told(_save, backend, trial.subject, path)
-        if verdict.same:
-            *before, (verdict, last) = _told(_search, backend, path)
-            result = next((where for _, where in before if where), last or NO)
-    return trial.record(verdict, found=result)
-
-
-def _told(function: Callable[..., Any], *arguments: Any) -> Iterator[tuple[Verdict, str]]:
-    """Yield what a child finds, and last how it died, if it did."""
-    try:
-        yield from sandbox.answers(function, *arguments, limits=LIMITS)
-    except sandbox.DeadError as death:
-        yield death.verdict, ""
-
-
-def _save(backend: Backend, subject: str, path: Path) -> Iterator[tuple[Verdict, str]]:
-    child.required()
-    child.hush()
+@in_child
+def _save(backend: Backend, subject: str, path: Path) -> Iterator[Result]:
     try:
         case = _secrets.PLANTS[subject]()
     except ModuleNotFoundError as error:
-        yield Verdict(Outcome.NOT_INSTALLED, f"{error.name} is not installed"), ""
+        yield Result(Verdict(Outcome.NOT_INSTALLED, f"{error.name} is not installed"))
         return
-    yield attempt.dump(backend, case.estimator, case.X, str(path)), ""
+    yield Result(attempt.dump(backend, case.estimator, case.X, str(path)))
 
 
-def _search(backend: Backend, path: Path) -> Iterator[tuple[Verdict, str]]:
+@in_child
+def _search(backend: Backend, path: Path) -> Iterator[Result]:
     """Yield where the secret is as soon as it is known: loading may kill this process."""
-    child.required()
-    child.hush()
     _members.script()  # not the one that has saved
-    there = any(map(holds_secret, unwrap(path.read_bytes())))
-    yield Verdict(Outcome.SAME), ARTIFACT if there else ""
+    found = ARTIFACT if any(map(holds_secret, unwrap(path.read_bytes()))) else NO
+    yield Result(Verdict(Outcome.SAME), found)
     loaded, verdict = attempt.load(backend, str(path))
-    there = not there and verdict.same and holds_secret(_bytes_of(loaded))
-    yield verdict, LOADED if there else ""
+    if found == NO and verdict.same and holds_secret(_bytes_of(loaded)):
+        found = LOADED
+    yield Result(verdict, found)
 
 
 def holds_secret(data: bytes) -> bool:

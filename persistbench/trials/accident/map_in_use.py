@@ -1,8 +1,8 @@
 """What happens to a memory-mapped pipeline when its file is changed, and is it told at all?
 
-A child maps the artifact and predicts; then the file is cut off, overwritten in place with
-another version, replaced by renaming, or deleted; and the child predicts again. Beside it: does
-use write to the file, and what does a library do that is asked to map what cannot be mapped?
+A child maps the artifact and predicts. Then the file is cut off, overwritten in place with
+another version, replaced by renaming, or deleted, and the child predicts again. Two more questions:
+does use write to the file, and what does a library do that has to map what cannot be mapped?
 """
 
 import hashlib
@@ -11,141 +11,145 @@ import pickle
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from persistbench import sandbox
+from persistbench.backends import Backend
 from persistbench.cases import catalogue
 from persistbench.cells import attempt
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
 from persistbench.integrity.answers import Reference
-from persistbench.outcomes import WORST, Outcome, Verdict
+from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
-from persistbench.trials import _artifacts, campaign, kinds
-from persistbench.trials.campaign import Record, Task, Trial
-
-KIND = "map-in-use"
-GROUP = kinds.ACCIDENT
-VERSION = 2
-
-LIMITS = sandbox.Limits(seconds=60, memory=2 * 10**9, file_size=10**9)
+from persistbench.trials import _artifacts, base
+from persistbench.trials.base import in_child
+from persistbench.trials.trial import Trial
 
 MODES = ("r", "r+", "c")
 """As numpy.memmap has them: read only, write to the file, write to memory only."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """What is to be known of one trial with one pipeline.
+class Opened(base.Result):
+    """What is known of one trial with one pipeline.
 
     Attributes:
         verdict: on the answers after the change.
         mapped: whether the file was mapped; None where the system does not tell.
-        file_changed: whether use has written to the file; None where that is not asked.
+        file_changed: whether use has written to the file; None where no trial looked.
     """
 
-    verdict: Verdict
     mapped: bool | None = None
     file_changed: bool | None = None
 
 
-def tasks(selection: kinds.Selection) -> list[Task]:
-    """Return a task for each backend: those that map, and those that are asked all the same."""
-    made_of = " ".join(catalogue.get(name).key for name in selection.pipelines)
-
-    def task(backend_id: str, asked: Sequence[tuple[str, str]]) -> Task:
-        trials = [
-            campaign.trial(KIND, VERSION, subject, backend_id, mode, made_of)
-            for subject, mode in asked
-        ]
-        return Task(tuple(trials), _Make(selection.pipelines))
-
-    changed = [(subject, mode) for subject in CHANGES for mode in MODES]
-    return [
-        task(backend.id, [*changed, (FILE, "r")])
-        if backend.claims.memory_maps
-        else task(backend.id, [(COMPRESSED, "r"), (FILE, "r")])
-        for backend in selection.backends
-    ]
-
-
 @dataclass(frozen=True)
-class _Make:
-    """Returns the records of one backend's trials; each tells the worst of all pipelines."""
+class Result(Opened):
+    """What is known of one trial with all pipelines: the worst verdict.
 
-    pipelines: tuple[str, ...]
+    Attributes:
+        mapped: whether any file was mapped.
+        file_changed: whether any file was written to.
+        pipelines: outcome and reason by pipeline.
+    """
 
-    def __call__(self, trials: Sequence[Trial]) -> list[Record]:
-        sandbox.preload("persistbench.sandbox.warm_libraries")
-        result: dict[Trial, dict[str, Result]] = {trial: {} for trial in trials}
-        for name in self.pipelines:
-            one = _artifacts.cell(name, trials[0].backend)
-            right = _artifacts.right(one)
-            with sandbox.folder() as folder:
-                if right.same:
-                    shutil.copyfile(one.artifact, folder / _THIS)
-                if right.same and one.backend.claims.memory_maps:
-                    right = _answer(_save_two, one, folder).verdict
-                for trial in trials:
-                    work = (one, folder, trial.subject, trial.condition)
-                    result[trial][name] = _answer(_try, *work) if right.same else Result(right)
-        return [_record(trial, result[trial]) for trial in trials]
+    pipelines: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def _record(trial: Trial, found: dict[str, Result]) -> Record:
-    name, worst = min(found.items(), key=lambda item: WORST.index(item[1].verdict.outcome))
+class MapInUse(base.Kind):
+    """Changes of a mapped file; and what cannot be mapped, which libraries are asked to map."""
+
+    name = "map-in-use"
+    version = 2
+    result_type = Result
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        return (*CHANGES, COMPRESSED, FILE)
+
+    def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
+        if subject in CHANGES:
+            return MODES if backend.claims.memory_maps else ()
+        return () if subject == COMPRESSED and backend.claims.memory_maps else ("r",)
+
+    def made_of(self, subject: str, condition: str | None) -> str:
+        return " ".join(catalogue.get(name).key for name in self.selection.pipelines)
+
+    def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
+        opened: list[dict[str, Opened]] = [{} for _ in trials]
+        for name in self.selection.pipelines:
+            cell, own = _artifacts.cell(name, trials[0].backend), folder / name
+            own.mkdir()
+            verdict = self._prepared(cell, own)
+            for trial, by_name in zip(trials, opened, strict=True):
+                work = (cell, own, trial.subject, trial.condition)
+                by_name[name] = (
+                    Opened.from_child(_try, *work, limits=self.limits)
+                    if verdict.same
+                    else Opened(verdict)
+                )
+            shutil.rmtree(own)
+        yield from map(together, opened)
+
+    def _prepared(self, cell: Cell, folder: Path) -> Verdict:
+        """Put the artifact into a folder, and beside it another version if it can be mapped."""
+        verdict = _artifacts.right(cell)
+        if not verdict.same:
+            return verdict
+        shutil.copyfile(cell.artifact, folder / _THIS)
+        if not cell.backend.claims.memory_maps:
+            return verdict
+        return sandbox.run(_save_two, cell, folder, limits=self.limits)
+
+
+def together(opened: dict[str, Opened]) -> Result:
+    """Return the result of one trial with all pipelines.
+
+    Args:
+        opened: by the name of the pipeline.
+    """
+    name, worst = min(opened.items(), key=lambda item: item[1].verdict.outcome.severity)
     reason = worst.verdict.reason
-    named = len(found) > 1 and reason and len({one.verdict.reason for one in found.values()}) > 1
-    return trial.record(
-        Verdict(worst.verdict.outcome, f"{name}: {reason}" if named else reason),
-        mapped=_any(one.mapped for one in found.values()),
-        file_changed=_any(one.file_changed for one in found.values()),
-        pipelines={
+    if reason and len({one.verdict.reason for one in opened.values()}) > 1:
+        reason = f"{name}: {reason}"
+    return Result(
+        Verdict(worst.verdict.outcome, reason),
+        _any(one.mapped for one in opened.values()),
+        _any(one.file_changed for one in opened.values()),
+        {
             name: {"outcome": one.verdict.outcome, "reason": one.verdict.reason}
-            for name, one in found.items()
+            for name, one in opened.items()
         },
     )
 
 
-def _any(facts: Iterator[bool | None]) -> bool | None:
+def _any(facts: Iterable[bool | None]) -> bool | None:
     known = [fact for fact in facts if fact is not None]
     return any(known) if known else None
 
 
-def _answer(function: Callable[..., Iterator[Result]], *work: Any) -> Result:
-    """Return the last that a child says, with how it died if it did."""
-    result = Result(Verdict(Outcome.CRASH, "no answer"))
-    try:
-        for result in sandbox.answers(function, *work, limits=LIMITS):  # noqa: B007
-            pass
-    except sandbox.DeadError as death:
-        return Result(death.verdict, result.mapped, result.file_changed)
-    return result
-
-
-def _save_two(one: Cell, folder: Path) -> Iterator[Result]:
-    """Save a pipeline, and another version of it that answers otherwise; in a child process.
+@in_child
+def _save_two(one: Cell, folder: Path) -> Verdict:
+    """Save a pipeline, and another version of it that answers otherwise.
 
     Both are made in one way: each number of the other lies where it lies in the first.
     """
-    child.required()
-    child.hush()
-    said = one.fitted.load_reference()
+    original = one.fitted.load_reference()
     estimator = one.fitted.load_estimator()
     for name, change in ((_THIS, bytearray), (_OTHER, _negated)):
         version = _rebuilt(estimator, change)
-        verdict = attempt.dump(one.backend, version, said.X, str(folder / name))
+        verdict = attempt.dump(one.backend, version, original.X, str(folder / name))
         if not verdict.same:
-            yield Result(verdict)
-            return
-    if _artifacts.opened(one.backend, folder / _OTHER, said).same:
-        verdict = Verdict(Outcome.UNSUPPORTED, "no other version of it can be made")
-    yield Result(verdict)
+            return verdict
+    if _artifacts.opened(one.backend, folder / _OTHER, original).same:
+        return Verdict(Outcome.UNSUPPORTED, "no other version of it can be made")
+    return verdict
 
 
 def _rebuilt(estimator: Any, change: Callable[[pickle.PickleBuffer], bytearray]) -> Any:
@@ -160,51 +164,48 @@ def _negated(buffer: pickle.PickleBuffer) -> bytearray:
     return bytearray(-np.frombuffer(raw, dtype=kind) if kind in ("f", "d") else raw)
 
 
-def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Result]:
-    """Map a copy of the artifact, predict, change the file, predict again; in a child process."""
-    child.required()
-    child.hush()
-    said = one.fitted.load_reference()
+@in_child
+def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Opened]:
+    """Map a copy of the artifact, predict, change the file, predict again."""
+    original = one.fitted.load_reference()
     path = Path("artifact").resolve()
     shutil.copyfile(folder / _THIS, path)
     if subject not in CHANGES:
-        yield _asked_library(one, path, said, subject == FILE, mode)
+        yield _asked_library(one, path, original, subject == FILE, mode)
         return
     loaded, verdict = attempt.load(one.backend, str(path), mode)
     if not verdict.same:
-        yield Result(verdict)
+        yield Opened(verdict)
         return
     mapped, before = _is_mapped(path), _digest(path)
-    verdict = attempt.use(one.backend, loaded, said)
+    verdict = attempt.use(one.backend, loaded, original)
     if subject == WRITTEN:
-        yield Result(verdict, mapped, _digest(path) != before)
+        yield Opened(verdict, mapped, _digest(path) != before)
         return
-    yield Result(verdict, mapped)  # if it does not survive the change, this stands
+    yield Opened(verdict, mapped)  # if it does not survive the change, this stands
     if verdict.same:
         CHANGES[subject](path, folder / _OTHER)
-        yield Result(attempt.use(one.backend, loaded, said), mapped)
+        yield Opened(attempt.use(one.backend, loaded, original), mapped)
 
 
-def _asked_library(one: Cell, path: Path, said: Reference, opened: bool, mode: str) -> Result:
+def _asked_library(one: Cell, path: Path, original: Reference, opened: bool, mode: str) -> Opened:
     """Ask the library itself to map what cannot be mapped, and note what it warns of."""
-    with warnings.catch_warnings(record=True) as warned, path.open("rb") as file:
+    with warnings.catch_warnings(record=True) as caught, path.open("rb") as file:
         warnings.simplefilter("always")
         try:
             loaded = one.backend.map_unchecked(file if opened else str(path), mode)
         except UnsupportedError as error:
-            return Result(Verdict(Outcome.UNSUPPORTED, str(error)))
+            return Opened(Verdict(Outcome.UNSUPPORTED, str(error)))
         except Exception as error:
-            return Result(child.of_exception(Outcome.ERROR_AT_LOAD, error))
-    mapped, verdict = _is_mapped(path), attempt.use(one.backend, loaded, said)
-    told = [f"{about.category.__name__}: {about.message}" for about in warned]
+            return Opened(child.of_exception(Outcome.ERROR_AT_LOAD, error))
+    mapped, verdict = _is_mapped(path), attempt.use(one.backend, loaded, original)
     if verdict.same and not mapped:
-        how = (
-            f"with a warning ({told[0].replace(str(path), 'FILE')})"
-            if told
-            else "without a warning"
-        )
+        how = "without a warning"
+        if caught:
+            warning = f"{caught[0].category.__name__}: {caught[0].message}"
+            how = f"with a warning ({warning.replace(str(path), 'FILE')})"
         verdict = Verdict(Outcome.SAME, f"loaded into memory {how}")
-    return Result(verdict, mapped)
+    return Opened(verdict, mapped)
 
 
 def _is_mapped(path: Path) -> bool | None:

@@ -13,78 +13,56 @@ from typing import Any
 
 import numpy as np
 
-from persistbench import backends, sandbox
+from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.cells import attempt
 from persistbench.integrity.answers import METHODS, answers_same, comparable
 from persistbench.integrity.state import state
 from persistbench.outcomes import Outcome, Verdict, explain
 from persistbench.sandbox import child
-from persistbench.trials import campaign, kinds, survival
-from persistbench.trials.campaign import Record, Task, Trial
+from persistbench.trials import base, survival
+from persistbench.trials.base import Result, each, in_child
+from persistbench.trials.trial import Trial
 
-KIND = "read-only-map"
-GROUP = kinds.ACCIDENT
-VERSION = 1
-
-LIMITS = survival.LIMITS
-
-CONDITIONS = (*METHODS, "partial_fit")
+CALLED = (*METHODS, "partial_fit")
 """The methods that are called."""
 
 
-def tasks(selection: kinds.Selection) -> list[Task]:
-    """Return a task for each estimator: it is fitted once for all backends that map."""
-    mapping = [backend for backend in selection.backends if backend.claims.memory_maps]
-    asked = {
-        name: [
-            campaign.trial(KIND, VERSION, name, backend.id, method)
-            for backend in mapping
-            for method in CONDITIONS
-            if hasattr(kind, method)
+class ReadOnlyMap(base.Kind):
+    """Methods of each estimator that scikit-learn lists, which is fitted once for all backends."""
+
+    name = "read-only-map"
+    version = 1
+    shared = ("subject",)
+
+    @property
+    def backends(self) -> Sequence[Backend]:
+        return [backend for backend in self.selection.backends if backend.claims.memory_maps]
+
+    @property
+    def subjects(self) -> Sequence[str]:
+        return tuple(survival.instances())
+
+    def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
+        kind, _ = survival.instances()[subject]
+        return [method for method in CALLED if hasattr(kind, method)]
+
+    def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
+        ids = list(dict.fromkeys(trial.backend for trial in trials))
+        verdicts = each(_save, ids, trials[0].subject, folder, limits=self.limits)
+        saved = dict(zip(ids, verdicts, strict=True))
+        calls = [
+            (trial.backend, str(trial.condition)) for trial in trials if saved[trial.backend].same
         ]
-        for name, (kind, _) in survival.instances().items()
-    }
-    return [Task(tuple(trials), make) for trials in asked.values() if trials]
+        called = each(_call, calls, folder, limits=self.limits)
+        for trial in trials:
+            verdict = saved[trial.backend]
+            yield Result(next(called) if verdict.same else verdict)
 
 
-def make(trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one estimator's trials."""
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    ids = dict.fromkeys(trial.backend for trial in trials)
-    with sandbox.folder() as folder:
-        saved = _saved(trials[0].subject, tuple(ids), folder)
-        result: dict[Trial, Verdict] = {}
-        left = [trial for trial in trials if saved[trial.backend].same]
-        while left:
-            asked = tuple((trial.backend, str(trial.condition)) for trial in left)
-            try:
-                for verdict in sandbox.answers(_call, asked, folder, limits=LIMITS):
-                    result[left.pop(0)] = verdict
-            except sandbox.DeadError as death:  # the others go on in another child
-                result[left.pop(0)] = death.verdict
-    return [trial.record(result.get(trial, saved[trial.backend])) for trial in trials]
-
-
-def _saved(name: str, backend_ids: tuple[str, ...], folder: Path) -> dict[str, Verdict]:
-    """Let a child fit the estimator and save it; return the verdict of each backend."""
-    known = backends.for_trials()
-    result = {
-        one: Verdict(Outcome.NOT_INSTALLED, known[one].unavailable)
-        for one in backend_ids
-        if known[one].missing
-    }
-    left = tuple(one for one in backend_ids if one not in result)
-    try:
-        verdicts = list(sandbox.answers(_save, name, left, folder, limits=LIMITS))
-    except sandbox.DeadError as death:
-        verdicts = [death.verdict] * len(left)
-    return result | dict(zip(left, verdicts, strict=True))
-
-
-def _save(name: str, backend_ids: tuple[str, ...], folder: Path) -> Iterator[Verdict]:
-    """Yield the verdict of each backend; in a child process."""
-    child.hush()
+@in_child
+def _save(backend_ids: tuple[str, ...], name: str, folder: Path) -> Iterator[Verdict]:
+    """Yield the verdict on the fit, then on the dump by each backend."""
     try:
         case = survival.build(name)
         y = case.y
@@ -93,18 +71,19 @@ def _save(name: str, backend_ids: tuple[str, ...], folder: Path) -> Iterator[Ver
             y = predict(copy.deepcopy(case.X)) if predict else np.arange(survival.ROWS) % 2
         (folder / _ROWS).write_bytes(pickle.dumps((case.X, y), protocol=5))
     except Exception as error:
-        yield from [child.of_exception(Outcome.ERROR_AT_BUILD, error)] * len(backend_ids)
+        yield child.of_exception(Outcome.ERROR_AT_BUILD, error)
         return
+    yield Verdict(Outcome.SAME)
     for one in backend_ids:
         yield attempt.dump(backends.for_trials()[one], case.estimator, case.X, str(folder / one))
 
 
-def _call(asked: tuple[tuple[str, str], ...], folder: Path) -> Iterator[Verdict]:
-    """Yield the verdict of each backend and method; in a child process."""
-    child.required()
-    child.hush()
+@in_child
+def _call(calls: tuple[tuple[str, str], ...], folder: Path) -> Iterator[Verdict]:
+    """Yield that it may begin, then the verdict on each backend and method."""
     rows = pickle.loads((folder / _ROWS).read_bytes())
-    for backend_id, method in asked:
+    yield Verdict(Outcome.SAME)
+    for backend_id, method in calls:
         backend = backends.for_trials()[backend_id]
         yield _compared(backend, str(folder / backend_id), method, rows)
 
@@ -145,8 +124,8 @@ def _answer(estimator: Any, method: str, rows: tuple[Any, Any]) -> Any:
     return state(estimator)
 
 
-def _same(expected: Any, found: Any) -> bool:
-    return expected == found if isinstance(expected, dict) else answers_same(expected, found)
+def _same(expected: Any, answer: Any) -> bool:
+    return expected == answer if isinstance(expected, dict) else answers_same(expected, answer)
 
 
 _ROWS = ".rows"

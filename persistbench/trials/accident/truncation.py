@@ -2,25 +2,18 @@
 
 import random
 
-from persistbench.trials.accident import _faults
-from persistbench.trials.accident._faults import Fault
-from persistbench.trials.campaign import Task
-from persistbench.trials.kinds import ACCIDENT, Selection
-
-KIND = "truncation"
-GROUP = ACCIDENT
-VERSION = 1
-
-OFFSETS = 200
-"""Lengths that are tried in each cell: none at all, all but one byte, and others at random."""
+from persistbench.trials.accident._damage import Fault
+from persistbench.trials.accident._faults import Faults
 
 
-def tasks(selection: Selection) -> list[Task]:
-    """Return a task for each cell."""
-    return _faults.tasks(KIND, VERSION, plan, OFFSETS, selection)
+class Truncation(Faults):
+    """Lengths of the artifact: none at all, all but one byte, and others at random."""
 
+    name = "truncation"
+    version = 1
+    count = 200
 
-def plan(seed: str, size: int, count: int) -> list[Fault]:
-    """Return the faults."""
-    rng = random.Random(seed)
-    return [Fault(0), Fault(size - 1), *(Fault(rng.randrange(size)) for _ in range(count - 2))]
+    def plan(self, seed: str, size: int) -> list[Fault]:
+        rng = random.Random(seed)
+        some = (Fault(rng.randrange(size)) for _ in range(self.count - 2))
+        return [Fault(0), Fault(size - 1), *some]

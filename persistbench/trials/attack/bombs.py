@@ -1,10 +1,10 @@
-"""Small artifacts that unfold to 1 GB, or claim 3 GB: what do looking, loading and using cost?
+"""Small artifacts that unfold to 1 GB, or claim 3 GB: what do inspecting, loading and using cost?
 
 Each bomb is crafted in one child and opened in others: with 3 GB of memory, and with 300 MB more
 than the child held before, which shows whether a limit of the process makes a clean error of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,15 +19,10 @@ from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
 from persistbench.system import memory
-from persistbench.trials import campaign, kinds
+from persistbench.trials import base
 from persistbench.trials.attack import _bombs
-from persistbench.trials.campaign import Record, Task, Trial
-
-KIND = "bombs"
-GROUP = kinds.ATTACK
-VERSION = 1
-
-LIMITS = sandbox.Limits(seconds=60, memory=3 * 10**9, file_size=2 * _bombs.SMALL)
+from persistbench.trials.base import in_child
+from persistbench.trials.trial import Trial
 
 CRAFTING = sandbox.Limits(seconds=180, memory=5 * 10**9, file_size=2 * _bombs.SMALL)
 """To save 1 GB may take several copies of it."""
@@ -44,75 +39,67 @@ _STEPS = {
 
 
 @dataclass(frozen=True)
-class Result:
-    """What is known so far of one opening of a bomb.
+class Result(base.Result):
+    """What is known of a bomb.
 
     Attributes:
         verdict: on the last step.
+        bytes: of the artifact; None if there is none.
         peak: bytes of memory of each step, above what was held before.
-        looked: why the look refused; empty if it did not, None if there is none.
+        limited: outcome and reason where memory is limited to :data:`TIGHT`.
+        looked: why the inspection refused; empty if it did not, None if there is none.
         outside: by which ways a file outside was read.
     """
 
-    verdict: Verdict
+    bytes: int | None = None
     peak: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(_STEPS))
+    limited: dict[str, str] | None = None
     looked: str | None = None
     outside: dict[str, bool] | None = None
 
 
-def tasks(selection: kinds.Selection) -> list[Task]:
-    """Return a task for each backend and shape: one bomb at a time."""
-    return [
-        Task((campaign.trial(KIND, VERSION, shape, backend.id),), make)
-        for backend in selection.backends
-        for shape in _bombs.SHAPES
-    ]
+class Bombs(base.OneByOne):
+    """Shapes of bombs; one bomb at a time."""
 
+    name = "bombs"
+    version = 1
+    limits = sandbox.Limits(seconds=60, memory=3 * 10**9, file_size=2 * _bombs.SMALL)
+    shared = ("subject", "backend")
+    subjects = _bombs.SHAPES
+    result_type = Result
 
-def make(trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of bombs."""
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    return [_record(trial) for trial in trials]
+    def facts(self, trial: Trial) -> dict[str, Any]:
+        return {"limit": backends.for_trials()[trial.backend].size_limit}
 
-
-def _record(trial: Trial) -> Record:
-    backend = backends.for_trials()[trial.backend]
-    record = partial(trial.record, limit=backend.size_limit)
-    if refusal := _refusal(backend):
-        return record(refusal, **_facts(None, Result(refusal), None))
-    with sandbox.folder() as folder:
-        path = folder / "in" / "artifact"
+    def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:
+        if refusal := _refusal():
+            return refusal
+        path = _path(folder)
         path.parent.mkdir()
-        work = (trial.backend, trial.subject, str(path))
-        crafted = sandbox.run(_craft, *work, limits=CRAFTING)
-        if not crafted.same:
-            return record(crafted, **_facts(None, Result(crafted), None))
-        result, limited = (_nameless(_opened(*work, tight), folder) for tight in (None, TIGHT))
-        return record(result.verdict, **_facts(path.stat().st_size, result, limited))
+        return sandbox.run(_craft, trial.backend, trial.subject, str(path), limits=CRAFTING)
+
+    def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
+        path = _path(folder)
+        free, tight = (self._opened(trial, folder, limit) for limit in (None, TIGHT))
+        limited = {"outcome": tight.verdict.outcome, "reason": tight.verdict.reason}
+        return replace(free, bytes=path.stat().st_size, limited=limited)
+
+    def _opened(self, trial: Trial, folder: Path, tight: int | None) -> Result:
+        """Return what one child knows, without the name of a folder that is then no more."""
+        work = (trial.backend, trial.subject, str(_path(folder)), tight)
+        result = Result.from_child(_open, *work, limits=self.limits)
+        reason = result.verdict.reason.replace(str(folder), "FOLDER")
+        looked = result.looked and result.looked.replace(str(folder), "FOLDER")
+        return replace(result, verdict=replace(result.verdict, reason=reason), looked=looked)
 
 
-def _nameless(found: Result, folder: Path) -> Result:
-    """Return what was found without the name of a folder that is no more."""
-    reason = found.verdict.reason.replace(str(folder), "FOLDER")
-    looked = found.looked and found.looked.replace(str(folder), "FOLDER")
-    return replace(found, verdict=replace(found.verdict, reason=reason), looked=looked)
+def _path(folder: Path) -> Path:
+    """Return where the bomb lies: the folder above it holds what a bomb should not read."""
+    return folder / "in" / "artifact"
 
 
-def _facts(size: int | None, found: Result, limited: Result | None) -> dict[str, Any]:
-    verdict = limited.verdict if limited else None
-    return {
-        "bytes": size,
-        "peak": found.peak,
-        "limited": verdict and {"outcome": verdict.outcome, "reason": verdict.reason},
-        "looked": found.looked,
-        "outside": found.outside,
-    }
-
-
-def _refusal(backend: Backend) -> Verdict | None:
+def _refusal() -> Verdict | None:
     """Return why no bomb is opened here, if so."""
-    if backend.missing:
-        return Verdict(Outcome.NOT_INSTALLED, backend.unavailable)
     try:
         memory.require()
     except UnsupportedError as error:
@@ -125,10 +112,9 @@ def _refusal(backend: Backend) -> Verdict | None:
     return None
 
 
+@in_child
 def _craft(backend_id: str, shape: str, path: str) -> Verdict:
-    """Write a bomb, and an honest artifact beside it; in a child process."""
-    child.required()
-    child.hush()
+    """Write a bomb, and an honest artifact beside it."""
     backend = backends.for_trials()[backend_id]
     verdict = attempt.dump(backend, _bombs.honest(), _bombs.rows(), _honest(path))
     if not verdict.same:
@@ -146,21 +132,9 @@ def _honest(path: str) -> str:
     return f"{path}-honest"
 
 
-def _opened(backend_id: str, shape: str, path: str, tight: int | None) -> Result:
-    """Let a child open a bomb; return how far it came."""
-    result = Result(Verdict(Outcome.CRASH, "no answer"))
-    try:
-        for result in sandbox.answers(_open, backend_id, shape, path, tight, limits=LIMITS):  # noqa: B007
-            pass
-    except sandbox.DeadError as death:
-        return replace(result, verdict=death.verdict)
-    return result
-
-
+@in_child
 def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator[Result]:
-    """Yield what is found at each step: look, load, use; in a child process."""
-    child.required()
-    child.hush()
+    """Yield what is known after each step: audit, load, use."""
     backend, how = backends.for_trials()[backend_id], _bombs.SHAPES[shape]
     look = how.look or (backend.audit if backend.claims.audits else None)
     if look:  # what code and buffers take that stay in memory, the bomb does not

@@ -3,102 +3,34 @@
 Each shape of payload is crafted in one process for every backend that can carry it, and opened in
 another that has never seen it: audited where the backend has an audit, loaded, used, and let go.
 The payload touches a marker; what is recorded is the stage after which it was there. A backend
-with a list of trusted names is tried with its own list, and with the one that a user has written
-for honest pipelines without a look into this file.
+with a list of trusted names is tried with its own list, and with the list that a user has written
+for honest pipelines without an inspection of this file.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.cases import catalogue
 from persistbench.cells import attempt
 from persistbench.integrity.answers import METHODS
-from persistbench.outcomes import Outcome, Verdict
-from persistbench.sandbox import child
-from persistbench.trials import campaign
+from persistbench.outcomes import Outcome
+from persistbench.trials import base
 from persistbench.trials.attack import _crafting, payloads
-from persistbench.trials.attack.payloads import MARKER, Shape, has_list
-from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import ATTACK, Selection
-
-KIND, GROUP, VERSION = "code", ATTACK, 2
+from persistbench.trials.attack.payloads import MARKER, has_list
+from persistbench.trials.base import in_child
+from persistbench.trials.trial import Trial
 
 DOCUMENTED, NO_TRUST, REVIEWED, BLIND = "documented", "no trust", "reviewed", "blind"
-
-
-def tasks(selection: Selection) -> list[Task]:
-    """Return a task for each shape and each backend that it fits: it is crafted once."""
-    reviewed = {name for one in selection.pipelines for name in catalogue.get(one).trusted}
-    names = tuple(sorted(reviewed))
-    return [
-        Task(
-            tuple(
-                campaign.trial(
-                    KIND, VERSION, shape.name, backend.id, condition, f"{shape.key} {names}"
-                )
-                for condition in places(backend)
-            ),
-            partial(make, names),
-        )
-        for shape in payloads.discover().values()
-        for backend in selection.backends
-        if shape.fits(backend)
-    ]
-
-
-def places(backend: Backend) -> tuple[str, ...]:
-    """Return the ways in which a backend is asked to load."""
-    if backend.only_for_trials:
-        return (BLIND,)
-    return (NO_TRUST, REVIEWED) if has_list(backend) else (DOCUMENTED,)
-
-
-def make(reviewed: tuple[str, ...], trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one shape and one backend.
-
-    Args:
-        reviewed: the names on a list that honest pipelines need.
-        trials: one for each place.
-    """
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    shape = _crafting.found(trials[0].subject)
-    backend = backends.for_trials()[trials[0].backend]
-    if backend.missing:
-        verdict = Verdict(Outcome.NOT_INSTALLED, backend.unavailable)
-        return [one.record(verdict, marker=None, refused=False) for one in trials]
-    with sandbox.folder() as folder:
-        path, verdict = _crafting.crafted(shape, backend, folder)
-        if not verdict.same:
-            return [one.record(verdict, marker=None, refused=False) for one in trials]
-        result = [
-            (one, opened(shape, _admitting(backend, shape, one.condition, reviewed), path))
-            for one in trials
-        ]
-    return [
-        one.record(
-            it.verdict,
-            marker=it.marker,
-            refused=it.refused,
-            admitted=list(shape.admits) if one.condition == REVIEWED else [],
-        )
-        for one, it in result
-    ]
-
-
-def _admitting(
-    backend: Backend, shape: Shape, condition: str | None, reviewed: tuple[str, ...]
-) -> Backend:
-    return backend.trusting((*reviewed, *shape.admits)) if condition == REVIEWED else backend
+"""How a backend loads: as documented; with its own list of names, or a user's; without a list."""
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(base.Result):
     """What is known of an opened artifact.
 
     Attributes:
@@ -106,32 +38,51 @@ class Result:
         marker: the stage after which the marker was there: ``audit``, ``load``, ``use`` or
             ``never``; None if the process died before that was known.
         refused: the backend says that the file asks for what nobody has admitted.
+        admitted: names that the user's list admits because of this shape.
     """
 
-    verdict: Verdict
     marker: str | None = None
     refused: bool = False
+    admitted: list[str] = field(default_factory=list)
 
 
-def opened(shape: Shape, backend: Backend, path: Path) -> Result:
-    """Let a child that has never seen the artifact open and use it."""
-    result = Result(Verdict(Outcome.CRASH, "no answer"))
-    try:
-        for result in sandbox.answers(  # noqa: B007
-            _open, shape.name, backend, path, limits=_crafting.LIMITS
-        ):
-            pass
-    except sandbox.DeadError as death:
-        return replace(result, verdict=death.verdict)
-    return result
+class Code(_crafting.Payloads):
+    """Shapes of payloads, opened in all conditions of a backend."""
+
+    name = "code"
+    version = 2
+    result_type = Result
+
+    def ways(self, backend: Backend) -> tuple[str, ...]:
+        if backend.only_for_trials:
+            return (BLIND,)
+        return (NO_TRUST, REVIEWED) if has_list(backend) else (DOCUMENTED,)
+
+    def made_of(self, subject: str, condition: str | None) -> str:
+        return f"{super().made_of(subject, condition)} {self._reviewed}"
+
+    @property
+    def _reviewed(self) -> tuple[str, ...]:
+        """The names on the list that the selected pipelines need."""
+        names = {name for one in self.selection.pipelines for name in catalogue.get(one).trusted}
+        return tuple(sorted(names))
+
+    def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
+        path = _crafting.path(trial.subject, backend, folder)
+        admits: tuple[str, ...] = ()
+        if trial.condition == REVIEWED:
+            admits = _crafting.shape(trial.subject).admits
+            backend = backend.trusting((*self._reviewed, *admits))
+        work = (trial.subject, backend, path)
+        result = Result.from_child(_open, *work, limits=self.limits)
+        return replace(result, admitted=list(admits))
 
 
+@in_child
 def _open(name: str, backend: Backend, path: Path) -> Iterator[Result]:
-    """Yield what is known, the better the later; in a child process."""
-    child.required()
-    child.hush()
+    """Yield what is known after each stage: audit, load, use."""
     folder = Path.cwd()
-    _crafting.found(name).settle(folder)
+    _crafting.shape(name).settle(folder)
     marker = folder / MARKER
     seen: str | None = None
 

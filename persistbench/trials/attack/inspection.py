@@ -1,111 +1,76 @@
-"""Does looking into an artifact run something of it?
+"""Does inspecting an artifact run something of it?
 
 Whatever a library offers to inspect a file before loading it is called with every shape of payload
-that fits, in a process that has first looked at an honest artifact: what is imported after that is
-what the crafted one has asked for.
+that fits. The process that does so has inspected an honest artifact before. What is imported after
+that, the crafted artifact has asked for.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from persistbench import backends, sandbox
 from persistbench.backends import Backend
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
-from persistbench.trials import campaign
-from persistbench.trials.attack import _crafting, payloads
-from persistbench.trials.attack.payloads import MARKER, Shape
-from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import ATTACK, Selection
-
-KIND, GROUP, VERSION = "looking", ATTACK, 1
+from persistbench.trials import base
+from persistbench.trials.attack import _crafting
+from persistbench.trials.attack.payloads import MARKER
+from persistbench.trials.base import in_child
+from persistbench.trials.trial import Trial
 
 NAMED = 10
 """So many imported modules a record names."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What looking has done.
+class Result(base.Result):
+    """What an inspection has done.
 
     Attributes:
-        verdict: on the look; an error means that it told nothing.
+        verdict: on the inspection; an error means that it told nothing.
         marker: whether the payload has run; None if the process died.
-        modules: names of those that it has imported, and a look at an honest file has not.
+        imported: number of modules that the inspection imported, and that of an honest file did
+            not.
+        modules: names of the first of them.
     """
 
-    verdict: Verdict
     marker: bool | None = None
+    imported: int = 0
     modules: list[str] = field(default_factory=list)
 
 
-def tasks(selection: Selection) -> list[Task]:
-    """Return a task for each shape and each backend that it fits: it is crafted once."""
-    return [
-        Task(
-            tuple(
-                campaign.trial(KIND, VERSION, shape.name, backend.id, look, shape.key)
-                for look in backend.inspections()
-            ),
-            make,
-        )
-        for shape in payloads.discover().values()
-        for backend in selection.backends
-        if backend.inspections() and shape.fits(backend) and not backend.only_for_trials
-    ]
+class Inspection(_crafting.Payloads):
+    """Shapes of payloads, each with all inspections that the library of a backend offers."""
+
+    name = "looking"
+    version = 1
+    result_type = Result
+
+    def ways(self, backend: Backend) -> tuple[str, ...]:
+        return () if backend.only_for_trials else tuple(backend.inspections())
+
+    def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:
+        verdict = _crafting.craft(_crafting.HONEST.name, backend, folder)
+        return super().prepare(trial, backend, folder) if verdict.same else verdict
+
+    def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
+        work = (trial.subject, backend, str(trial.condition), folder)
+        return Result.from_child(_inspect, *work, limits=self.limits)
 
 
-def make(trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one shape and one backend, for each of its looks."""
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    shape = _crafting.found(trials[0].subject)
-    backend = backends.for_trials()[trials[0].backend]
-    if backend.missing:
-        missing = Seen(Verdict(Outcome.NOT_INSTALLED, backend.unavailable))
-        return [_record(one, missing) for one in trials]
-    with sandbox.folder() as folder:
-        made = [_crafting.crafted(one, backend, folder) for one in (_crafting.HONEST, shape)]
-        failed = [Seen(verdict) for _, verdict in made if not verdict.same]
-        paths = tuple(path for path, _ in made)
-        return [
-            _record(one, failed[0] if failed else seen(shape, backend, str(one.condition), *paths))
-            for one in trials
-        ]
-
-
-def _record(trial: Trial, seen: Seen) -> Record:
-    return trial.record(
-        seen.verdict, marker=seen.marker, imported=len(seen.modules), modules=seen.modules[:NAMED]
-    )
-
-
-def seen(shape: Shape, backend: Backend, look: str, honest: Path, crafted: Path) -> Seen:
-    """Let a child look at an honest artifact and then at a crafted one."""
-    try:
-        (result,) = sandbox.answers(
-            _look, shape.name, backend, look, honest, crafted, limits=_crafting.LIMITS
-        )
-    except sandbox.DeadError as death:
-        return Seen(death.verdict)
-    assert isinstance(result, Seen)  # noqa: S101 (see _look)
-    return result
-
-
-def _look(name: str, backend: Backend, look: str, honest: Path, crafted: Path) -> Iterator[Seen]:
-    """Yield what a look at a crafted artifact has done; in a child process."""
-    child.required()
-    child.hush()
-    folder = Path.cwd()
-    _crafting.found(name).settle(folder)
-    at = backend.inspections()[look]
-    at(str(honest))
+@in_child
+def _inspect(name: str, backend: Backend, condition: str, folder: Path) -> Iterator[Result]:
+    """Yield what the inspection of a crafted artifact has done."""
+    own = Path.cwd()
+    _crafting.shape(name).settle(own)
+    inspect = backend.inspections()[condition]
+    inspect(str(_crafting.path(_crafting.HONEST.name, backend, folder)))
     before = set(sys.modules)
     try:
-        at(str(crafted))
+        inspect(str(_crafting.path(name, backend, folder)))
         verdict = Verdict(Outcome.SAME)
     except Exception as error:
         verdict = child.of_exception(Outcome.ERROR_AT_LOAD, error)
     modules = sorted(set(sys.modules) - before)
-    yield Seen(verdict, (folder / MARKER).exists(), modules)
+    yield Result(verdict, (own / MARKER).exists(), len(modules), modules[:NAMED])

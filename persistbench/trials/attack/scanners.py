@@ -13,29 +13,24 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from persistbench import backends, sandbox
+from persistbench import sandbox
 from persistbench.backends import Backend
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.sandbox import child
-from persistbench.trials import _artifacts, campaign
+from persistbench.trials import _artifacts, base
 from persistbench.trials.attack import _crafting, payloads
 from persistbench.trials.attack.payloads import everywhere
-from persistbench.trials.campaign import Record, Task, Trial
-from persistbench.trials.kinds import ATTACK, Selection
-
-KIND, GROUP, VERSION = "scanners", ATTACK, 1
+from persistbench.trials.base import in_child
+from persistbench.trials.trial import Trial
 
 MARKER, CLEAN = "marker", "clean"
 
-FLAGGED, ERROR, SILENT = "flagged", "error", "clean"
+SAID = FLAGGED, ERROR, SILENT = "flagged", "error", "clean"
 """What a scanner can say of a file. That it has not read the file is an error, too."""
-
-LIMITS = sandbox.Limits(seconds=120, memory=4 * 10**9, file_size=10**9)
-"""For one scan of one file."""
 
 
 @dataclass(frozen=True)
@@ -111,23 +106,68 @@ SCANNERS = {
 }
 
 
-def tasks(selection: Selection) -> list[Task]:
-    """Return a task for each backend: its artifacts are made once for all scanners."""
-    made_of = [shape.key for shape in payloads.discover().values()]
-    return [
-        Task(
-            tuple(
-                campaign.trial(
-                    KIND, VERSION, name, backend.id, condition, " ".join([version(name), *keys])
-                )
-                for name in SCANNERS
-                for condition, keys in ((MARKER, made_of), (CLEAN, list(selection.pipelines)))
-            ),
-            partial(make, selection.pipelines),
+@dataclass(frozen=True)
+class Result(base.Result):
+    """What a scanner says of the files of a backend.
+
+    Attributes:
+        counts: number of files by what it says.
+    """
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SAID, 0))
+
+
+class Scanners(base.OneByOne):
+    """Scanners, each with marked and with clean files, which are made once for all of them."""
+
+    name = "scanners"
+    version = 1
+    limits = sandbox.Limits(seconds=120, memory=4 * 10**9, file_size=10**9)
+    subjects = SCANNERS
+    result_type = Result
+
+    @property
+    def backends(self) -> Sequence[Backend]:
+        return [backend for backend in self.selection.backends if not backend.only_for_trials]
+
+    def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
+        return (MARKER, CLEAN)
+
+    def made_of(self, subject: str, condition: str | None) -> str:
+        shapes = (shape.key for shape in payloads.discover().values())
+        return " ".join(
+            [version(subject), *(shapes if condition == MARKER else self.selection.pipelines)]
         )
-        for backend in selection.backends
-        if not backend.only_for_trials  # its files are those of another
-    ]
+
+    def facts(self, trial: Trial) -> dict[str, Any]:
+        return {"version": version(trial.subject)}
+
+    def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:
+        if any(scanner.program for scanner in SCANNERS.values()):
+            for name in (MARKER, CLEAN):
+                (folder / name).mkdir()
+            mark(backend, folder / MARKER)
+            self._save_pipelines(backend, folder / CLEAN)
+        return Verdict(Outcome.SAME)
+
+    def _save_pipelines(self, backend: Backend, folder: Path) -> None:
+        """Put artifacts of the pipelines into a folder, named as the library names its files."""
+        for name in self.selection.pipelines:
+            cell = _artifacts.cell(name, backend.id)
+            if _artifacts.right(cell).same:
+                path = folder / f"pipeline-{name}{backend.extension}"
+                shutil.copyfile(cell.artifact, path)
+
+    def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
+        scanner = SCANNERS[trial.subject]
+        if scanner.unavailable:
+            return Result(Verdict(Outcome.NOT_INSTALLED, scanner.unavailable))
+        files = sorted((folder / str(trial.condition)).iterdir())
+        if not files:
+            reason = f"{backend.id} saves nothing that could be scanned"
+            return Result(Verdict(Outcome.UNSUPPORTED, reason))
+        counts = Counter(scanned(scanner, file) for file in files)
+        return Result(Verdict(Outcome.SAME), {word: counts[word] for word in SAID})
 
 
 @cache
@@ -146,70 +186,33 @@ def version(name: str) -> str:
     return done.stdout.strip()
 
 
-def make(pipelines: tuple[str, ...], trials: Sequence[Trial]) -> list[Record]:
-    """Return the records of one backend."""
-    sandbox.preload("persistbench.sandbox.warm_libraries")
-    backend = backends.for_trials()[trials[0].backend]
-    with sandbox.folder() as folder:
-        files: dict[str | None, list[Path]] = {}
-        if not backend.missing and any(SCANNERS[one.subject].program for one in trials):
-            files = {MARKER: _marked(backend, folder), CLEAN: _clean(backend, pipelines, folder)}
-        return [_record(one, backend, files.get(one.condition, [])) for one in trials]
-
-
-def _record(trial: Trial, backend: Backend, files: list[Path]) -> Record:
-    scanner = SCANNERS[trial.subject]
-    counts: Counter[str] = Counter()
-    if missing := backend.unavailable or scanner.unavailable:
-        verdict = Verdict(Outcome.NOT_INSTALLED, missing)
-    elif not files:
-        verdict = Verdict(Outcome.UNSUPPORTED, f"{backend.id} saves nothing that could be scanned")
-    else:
-        verdict = Verdict(Outcome.SAME)
-        counts.update(scanned(scanner, file) for file in files)
-    told = {word: counts[word] for word in (FLAGGED, ERROR, SILENT)}
-    return trial.record(verdict, counts=told, version=version(scanner.name))
-
-
-def _marked(backend: Backend, folder: Path) -> list[Path]:
-    """Return artifacts that carry a payload."""
-    shapes = [
-        shape
-        for shape in payloads.discover().values()
-        if shape.fits(backend)
-        and not shape.admits
+def mark(backend: Backend, folder: Path) -> None:
+    """Put artifacts that carry a payload into a folder."""
+    for shape in payloads.discover().values():
         # A predictor keeps nothing of what is hidden in an estimator.
-        and (backend.claims.returns == "estimator" or shape.fits is not everywhere)
-    ]
-    made = [_crafting.crafted(shape, backend, folder) for shape in shapes]
-    return [path for path, verdict in made if verdict.same]
+        carried = backend.claims.returns == "estimator" or shape.fits is not everywhere
+        if carried and shape.fits(backend) and not shape.admits:
+            verdict = _crafting.craft(shape.name, backend, folder)
+            if not verdict.same:
+                _crafting.path(shape.name, backend, folder).unlink(missing_ok=True)
 
 
-def _clean(backend: Backend, pipelines: tuple[str, ...], folder: Path) -> list[Path]:
-    """Return artifacts of the catalogue's pipelines, named as the library names its files."""
-    result = []
-    for name in pipelines:
-        cell = _artifacts.cell(name, backend.id)
-        if _artifacts.right(cell).same:
-            path = folder / f"pipeline-{name}{backend.extension}"
-            shutil.copyfile(cell.artifact, path)
-            result.append(path)
-    return result
+@dataclass(frozen=True)
+class _Scan(base.Result):
+    """What a scanner says of one file; a child that dies has not read the file."""
+
+    said: str = ERROR
 
 
 def scanned(scanner: Scanner, file: Path) -> str:
     """Let a child run the scanner on a file; return what it says."""
-    try:
-        (said,) = sandbox.answers(_scan, scanner.name, scanner.program, file, limits=LIMITS)
-    except sandbox.DeadError:
-        return ERROR
-    return str(said)
+    work = (scanner.name, scanner.program, file)
+    return _Scan.from_child(_scan, *work, limits=Scanners.limits).said
 
 
-def _scan(name: str, program: str, file: Path) -> Iterator[str]:
-    """Yield what a scanner says; in a child process."""
-    child.required()
-    child.hush()
+@in_child
+def _scan(name: str, program: str, file: Path) -> Iterator[_Scan]:
+    """Yield what a scanner says."""
     scanner, report = SCANNERS[name], Path("report.json")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(  # noqa: S603 (the program that the user has installed)
@@ -222,4 +225,5 @@ def _scan(name: str, program: str, file: Path) -> Iterator[str]:
         stdin=subprocess.DEVNULL,
     )
     written = report.read_text(encoding="utf-8") if report.is_file() else ""
-    yield scanner.said(done.returncode, done.stdout + done.stderr, written)
+    said = scanner.said(done.returncode, done.stdout + done.stderr, written)
+    yield _Scan(Verdict(Outcome.SAME), said)

@@ -9,7 +9,8 @@ from typing import Any
 from persistbench.backends import Backend
 
 OWN, RENAMED = "own", "renamed"
-CONDITIONS = (OWN, RENAMED)
+WAYS = (OWN, RENAMED)
+"""The backend's own dump to the path, and a dump to a draft that is then renamed."""
 
 
 def renamed(dump: Callable[[str], None], path: str) -> None:
@@ -28,13 +29,13 @@ def renamed(dump: Callable[[str], None], path: str) -> None:
         Path(draft).unlink(missing_ok=True)
 
 
-def save(backend: Backend, condition: str, payload: Any, path: str) -> None:
-    """Save in one of the :data:`PLACES`.
+def save(backend: Backend, way: str, payload: Any, path: str) -> None:
+    """Save in one of the :data:`WAYS`.
 
     Raises:
         Exception: whatever the backend raises.
     """
-    if condition == RENAMED:
+    if way == RENAMED:
         renamed(partial(backend.dump, payload), path)
     else:
         backend.dump(payload, path)
