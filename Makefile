@@ -14,6 +14,7 @@ test: lint types unit
 
 pictures: .venv/installed
 	$(BIN)/persistbench pictures docs/pictures
+	$(BIN)/cog -r README.md docs/*.md
 
 lint: .venv/installed
 	$(BIN)/ruff check .

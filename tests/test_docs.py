@@ -1,13 +1,19 @@
 """What the documents say holds."""
 
+import itertools
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from cogapp import Cog
 
 from persistbench import backends
+from persistbench.errors import UserError
+from persistbench.report import compare
+from persistbench.report.documents.results import holds, ratio_text
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,10 +34,104 @@ def test_make_targets_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_exist(document: Path) -> None:
+    """Every path of the project in a document is there."""
+    text = document.read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:persistbench|benchmarks|pipelines|docs|tests)/[\w/.]*)`", text):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
     """Every relative link in a document names a file of the repository."""
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
         assert target.startswith("https:") or (document.parent / target).exists(), target
+
+
+def test_contributing_names_every_room() -> None:
+    """The rooms are those of import-linter's contract, from the ground up."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+    listed = [room for row in rows for room in re.findall(r"`(\w+)`", row)]
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = [layer.split(" | ") for layer in reversed(linter["contracts"][0]["layers"])]
+    assert sorted(listed) == sorted(room for layer in layers for room in layer)
+    heights = {room: height for height, layer in enumerate(layers) for room in layer}
+    for room, above in itertools.combinations(reversed(listed), 2):
+        assert heights[room] >= heights[above]
+
+
+IN_THE_GRID = {"audit", "dump", "label_changes", "load", "size"}
+NAMED_OTHERWISE = {"mmap": {"mapping"}, "safety": {"attack", "accident"}}
+OF_SEVERAL = {"advice", "answer", "decide", "evidence", "grid", "tradeoffs"}
+
+
+def test_question_has_one_file_name_at_every_stage() -> None:
+    """A question and its section have one name; CONTRIBUTING names the exceptions."""
+    questions = {path.stem for path in _tracked("benchmarks/[a-z]*.py")}
+    trials = {path.stem for path in _tracked("persistbench/trials/[a-z]*.py")}
+    sections = {path.stem for path in _tracked("persistbench/report/sections/[a-z]*.py")}
+    assert IN_THE_GRID | NAMED_OTHERWISE.keys() <= questions
+    assert questions - IN_THE_GRID - NAMED_OTHERWISE.keys() <= sections
+    others = OF_SEVERAL.union(*NAMED_OTHERWISE.values())
+    assert sections - others <= questions | trials
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name in IN_THE_GRID | NAMED_OTHERWISE.keys() | (OF_SEVERAL - {"grid"}):
+        assert f"`{name}`" in text
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_figures_are_those_of_the_records(document: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures in a document are those of the reference results; `make pictures` prints them."""
+    monkeypatch.chdir(ROOT)
+    assert Cog().main(["cog", "--check", str(document)]) == 0
+
+
+def test_readme_and_safety_have_figures_of_the_records() -> None:
+    """Both documents print them: no block has been lost."""
+    for name, call in (
+        ("README.md", "documents.readme()"),
+        ("docs/safety.md", "documents.safety()"),
+    ):
+        assert call in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_figure_that_is_not_of_the_records_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A figure that somebody has changed by hand fails the check."""
+    monkeypatch.chdir(ROOT)
+    changed = tmp_path / "README.md"
+    changed.write_text(re.sub(r"(\| `text` \| )\d", r"\g<1>9", README), encoding="utf-8")
+    assert changed.read_text(encoding="utf-8") != README
+    assert Cog().main(["cog", "--check", str(changed)]) == CHECK_FAILED
+
+
+CHECK_FAILED = 5
+"""cogapp's exit status when a file is not what its blocks print."""
+
+
+def test_sentence_that_the_records_contradict_is_not_printed() -> None:
+    """A sentence holds, or is an error that names it."""
+    assert holds(True, "It holds.") == "It holds."
+    with pytest.raises(UserError, match="It does not hold"):
+        holds(False, "It does not hold.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (1.2, 1.3, "1.2×"),
+        (0.985, 1.015, "=1.00×"),
+        (0.9, 1.1, "0.99× ± 11 %"),
+    ],
+)
+def test_ratio_is_shown_as_different_equal_or_undecided(
+    low: float, high: float, shown: str
+) -> None:
+    """Equal: the interval lies inside ± 2 %. Undecided: it holds 1 and is wider."""
+    middle = (low * high) ** 0.5
+    assert ratio_text(compare.Ratio(middle, low, high)) == shown
 
 
 def test_readme_names_every_committed_pipeline() -> None:
@@ -42,7 +142,7 @@ def test_readme_names_every_committed_pipeline() -> None:
 
 def test_readme_counts_the_committed_backends() -> None:
     """The number of backends that the README tells is that of the project's own files."""
-    (count,) = re.findall(r"(\d+) backends", README)
+    (count,) = re.findall(r"(\d+)\s+backends", README)
     own = {path.stem for path in _tracked("persistbench/backends/[a-z]*.py")}
     result = [
         backend
