@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from persistbench import Case, backends
 from persistbench.errors import UserError
-from persistbench.measure import weigh
-from persistbench.records import steps
+from persistbench.measure import steps
+from persistbench.records.steps import advice
 
 PICKLE = backends.get("pickle-5")
 
@@ -23,25 +23,25 @@ def artifact(case: Case, tmp_path: Path) -> Path:
     return tmp_path / "artifact"
 
 
-def test_each_step_is_weighed_alone() -> None:
+def test_each_step_is_saved_alone() -> None:
     """The neighbours hold the bytes; the advice names them and their array."""
     X = np.random.default_rng(0).standard_normal((2_000, 10))
     model = make_pipeline(StandardScaler(), KNeighborsClassifier(algorithm="brute"))
-    scaler, neighbours = weigh.weigh(model.fit(X, X[:, 0] > 0), PICKLE)
+    scaler, neighbours = steps.costs(model.fit(X, X[:, 0] > 0), PICKLE)
     assert (scaler.step, scaler.kind) == ("standardscaler", "StandardScaler")
     assert neighbours.largest == "_fit_X"
     assert neighbours.bytes is not None
     assert neighbours.bytes > X.nbytes
     assert neighbours.bytes - X.nbytes < 25_000
-    advice = steps.advice([scaler, neighbours])
-    assert advice.startswith("kneighborsclassifier (KNeighborsClassifier) holds 100% of")
-    assert "most of it in _fit_X" in advice
+    sentence = advice([scaler, neighbours])
+    assert sentence.startswith("kneighborsclassifier (KNeighborsClassifier) holds 100% of")
+    assert "most of it in _fit_X" in sentence
 
 
 def test_step_that_cannot_be_saved_has_no_size(case: Case) -> None:
-    """The others are weighed all the same."""
+    """The other steps have a size all the same."""
     case.estimator[0].function_ = lambda: None
-    first, second = weigh.weigh(case.estimator, PICKLE)
+    first, second = steps.costs(case.estimator, PICKLE)
     assert first.bytes is None
     assert second.bytes
 
@@ -49,8 +49,8 @@ def test_step_that_cannot_be_saved_has_no_size(case: Case) -> None:
 def test_pickle_is_opened_only_if_it_is_trusted(artifact: Path) -> None:
     """A file that may run code needs a word of the reader."""
     with pytest.raises(UserError, match="--trusted"):
-        weigh.of_artifact(artifact, PICKLE, (), trusted=False)
-    size, result = weigh.of_artifact(artifact, PICKLE, (), trusted=True)
+        steps.of_artifact(artifact, PICKLE, (), trusted=False)
+    size, result = steps.of_artifact(artifact, PICKLE, (), trusted=True)
     assert size == artifact.stat().st_size
     assert [step.step for step in result] == ["standardscaler", "logisticregression"]
 
@@ -59,4 +59,4 @@ def test_file_that_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
     """The exception is in it."""
     (tmp_path / "nonsense").write_bytes(b"nonsense")
     with pytest.raises(UserError, match="cannot be loaded with pickle-5: UnpicklingError"):
-        weigh.of_artifact(tmp_path / "nonsense", PICKLE, (), trusted=True)
+        steps.of_artifact(tmp_path / "nonsense", PICKLE, (), trusted=True)

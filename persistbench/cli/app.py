@@ -20,7 +20,7 @@ from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
 from persistbench.cli import try_
 from persistbench.errors import UserError
 from persistbench.measure import inspection
-from persistbench.measure import weigh as weighing
+from persistbench.measure import steps as measured
 from persistbench.records import figures
 from persistbench.records.steps import advice
 from persistbench.report import tables
@@ -181,7 +181,7 @@ def weigh(
 
 
 def _print_steps(artifact: Path, backend: Backend, trust: list[str] | None, trusted: bool) -> None:
-    kept, steps = weighing.of_artifact(artifact, backend, tuple(trust or ()), trusted)
+    kept, steps = measured.of_artifact(artifact, backend, tuple(trust or ()), trusted)
     table = Table(title=f"{artifact}: {_size(kept)}", title_justify="left")
     for heading in ("step", "class", "size", "load", "largest attribute"):
         table.add_column(heading, justify="right" if heading in ("size", "load") else "left")

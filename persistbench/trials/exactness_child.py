@@ -22,7 +22,7 @@ from persistbench.cells import attempt
 from persistbench.cells.cell import Cell
 from persistbench.integrity.answers import scores
 from persistbench.integrity.state import differences, state
-from persistbench.measure.weigh import weigh
+from persistbench.measure.steps import costs
 from persistbench.outcomes import Outcome, explain
 
 WEIGHED = ("pickle-5", "joblib", "skops")
@@ -111,7 +111,7 @@ def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
             for name, before in about["metrics"].items()
         }
     if backend_id in WEIGHED:
-        result["steps"] = [structs.asdict(step) for step in weigh(loaded, backend, reference.X)]
+        result["steps"] = [structs.asdict(step) for step in costs(loaded, backend, reference.X)]
     return result | {
         "outcome": outcome,
         "reason": reason,

@@ -1,4 +1,4 @@
-"""Where the bytes of a pipeline go: each step saved and loaded apart."""
+"""Where the bytes of a pipeline go: each step is saved and loaded by itself."""
 
 import os
 import pickle
@@ -14,22 +14,23 @@ from persistbench.outcomes import explain
 from persistbench.records.steps import Step
 
 LOADS = 5
-"""Each step is loaded so often; the median counts."""
+"""The number of loads of each step; their median counts."""
 
 
 def of_artifact(
     path: Path, backend: Backend, names: tuple[str, ...], trusted: bool
 ) -> tuple[int, list[Step]]:
-    """Return the size of an artifact in bytes, and what its steps cost.
+    """Return the size of an artifact in bytes, and the costs of its steps.
 
     Args:
         path: of the artifact.
-        backend: what has saved it.
-        names: what a safe backend may load beside its own list.
-        trusted: whether the reader has said that the file may run code.
+        backend: the backend that saved the artifact.
+        names: names that a safe backend may load beside its own list.
+        trusted: whether the user lets the file run code.
 
     Raises:
-        UserError: it may not be opened, cannot be, or holds no estimator.
+        UserError: the user does not trust the file, it cannot be loaded, or it holds no
+            estimator.
     """
     if backend.missing:
         raise UserError(backend.unavailable + ".")
@@ -45,18 +46,23 @@ def of_artifact(
         estimator = backend.trusting(names).load(str(path))
     except Exception as error:
         raise UserError(f"{path} cannot be loaded with {backend.id}: {explain(error)}.") from error
-    return size, weigh(estimator, backend.trusting(names))
+    return size, costs(estimator, backend.trusting(names))
 
 
-def weigh(estimator: Any, backend: Backend, rows: Any = None) -> list[Step]:
-    """Return what each step costs if it is saved by this backend, in the order of the pipeline.
+def costs(estimator: Any, backend: Backend, rows: Any = None) -> list[Step]:
+    """Return the costs of each step, in the order of the pipeline.
 
-    An estimator that is no pipeline is one step. A step that several share, such as a common
-    vocabulary, is counted in each.
+    An estimator that is no pipeline is one step. A part of several steps, such as a common
+    vocabulary, counts in each of them.
+
+    Args:
+        estimator: a fitted estimator.
+        backend: saves and loads each step by itself.
+        rows: held-out rows, for backends that must know the types of the columns.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, "step"))
-        return [_weighed(name, part, backend, rows, path) for name, part in _steps(estimator)]
+        return [_cost(name, part, backend, rows, path) for name, part in _steps(estimator)]
 
 
 def _steps(estimator: Any) -> list[tuple[str, Any]]:
@@ -70,7 +76,7 @@ def _steps(estimator: Any) -> list[tuple[str, Any]]:
     return result
 
 
-def _weighed(name: str, part: Any, backend: Backend, rows: Any, path: str) -> Step:
+def _cost(name: str, part: Any, backend: Backend, rows: Any, path: str) -> Step:
     size, seconds = None, None
     try:
         backend.dump(backend.payload(part, rows), path)
