@@ -57,8 +57,8 @@ def _setting(own: Results) -> str:
     return (
         f"Measured {facts['measured']} on {facts['processor']} with {facts['memory']}, "
         f"{facts['system']}. Python {facts['Python']}, {libraries}.\n"
-        "Multiples are of `pickle-5`. `=`: equal, the 99 % interval of the ratio lies inside ± 2 %."
-        "\n`± x %`: undecided, the interval holds 1."
+        "Ratios are to `pickle-5`. `=` means equal: the 99 % interval of the ratio lies inside "
+        "± 2 %.\n`± x %` means undecided: the interval holds 1."
     )
 
 
@@ -145,7 +145,7 @@ def _compression(own: Results) -> str:
     return (
         "**Compression pays only where bytes repeat.** `large_array` holds random numbers: the "
         f"fastest zlib takes {own.ratio('dump', 'large_array', zlib)} as long to save it, and its "
-        f"file is {won:.0%} smaller. `{zeros}` holds mostly zeros: its file shrinks from "
+        f"file is {100 * won:.0f} % smaller. `{zeros}` holds mostly zeros: its file shrinks from "
         f"{own.shown('size', zeros, 'pickle-5')} to {own.shown('size', zeros, zlib)}."
     )
 
@@ -211,7 +211,7 @@ def _flipped(own: Results) -> str:
 def _predictions(own: Results) -> str:
     changes = [
         figure.value
-        for backends in own.table.cells(own.place).values()
+        for backends in own.table.cells(own.platform).values()
         for questions in backends.values()
         if (figure := questions.get("label_changes")) and figure.value is not None
     ]

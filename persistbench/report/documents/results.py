@@ -1,7 +1,6 @@
 """The reference results, and the words in which the documents print them."""
 
 import math
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -9,16 +8,13 @@ from pathlib import Path
 
 from persistbench.errors import UserError
 from persistbench.records.collect import collect
-from persistbench.records.figures import Cells, Figure, Place, Table
+from persistbench.records.figures import Cells, Figure, Platform, Table
 from persistbench.report import compare
 from persistbench.report.safety import Record
 from persistbench.units import human, times
 
 EQUAL = 1.02
 """A ratio whose interval lies between this and its inverse is equal."""
-
-WIDTH = 120
-"""Characters of a line in a document."""
 
 _PREFIX = "reference-"
 """The names of machines whose results are the project's own begin with this."""
@@ -30,25 +26,25 @@ class Results:
 
     Attributes:
         table: all results.
-        index: of the reference machine among the places of the table.
+        index: of the reference machine among the platforms of the table.
     """
 
     table: Table
     index: int
 
     @property
-    def place(self) -> Place:
+    def platform(self) -> Platform:
         """The machine and the environment of the reference results."""
-        return self.table.places[self.index]
+        return self.table.platforms[self.index]
 
     def facts(self) -> dict[str, str]:
         """Return what is known of the machine, by heading."""
-        return dict(self.place.facts)
+        return dict(self.platform.facts)
 
     @cached_property
     def cells(self) -> Cells:
         """The figures by pipeline, or by size, by backend and by question."""
-        return self.table.cells(self.place) | self.table.scaled(self.place)
+        return self.table.cells(self.platform) | self.table.scaled(self.platform)
 
     def figure(self, question: str, pipeline: str, backend: str) -> Figure | None:
         """Return the figure of a cell; None if the cell has no value."""
@@ -63,7 +59,9 @@ class Results:
         """
         figure = self.figure(question, pipeline, backend)
         if figure is None or figure.value is None:
-            raise UserError(f"{self.place.machine} has no {question} of {pipeline} with {backend}.")
+            raise UserError(
+                f"{self.platform.machine} has no {question} of {pipeline} with {backend}."
+            )
         return figure.value
 
     def shown(self, question: str, pipeline: str, backend: str) -> str:
@@ -87,18 +85,21 @@ class Results:
 
 
 def compared(one: Figure | None, other: Figure | None) -> str:
-    """Return the ratio of two figures: `=` if they are equal, ± x % if it is undecided.
+    """Return the ratio of two figures as :func:`ratio_text`; ``n/a`` if one is missing."""
+    return ratio_text(compare.ratio(one, other)) if one and other else "n/a"
 
-    They are equal where the 99 % interval of the ratio lies inside ± 2 %. It is undecided where
-    the interval holds 1 and is wider.
+
+def ratio_text(ratio: compare.Ratio) -> str:
+    """Return a ratio: with `=` if it is equal, with ± x % if it is undecided.
+
+    It is equal where its 99 % interval lies inside ± 2 %. It is undecided where the interval
+    holds 1 and is wider.
     """
-    if one is None or other is None:
-        return "n/a"
-    ratio = compare.ratio(one, other)
     if ratio.low >= 1 / EQUAL and ratio.high <= EQUAL:
         return f"={times(ratio.value)}"
     if ratio.low <= 1 <= ratio.high:
-        return f"{times(ratio.value)} ± {math.sqrt(ratio.high / ratio.low) - 1:.0%}"
+        percent = f"{100 * (math.sqrt(ratio.high / ratio.low) - 1):.0f} %"
+        return f"{times(ratio.value)} ± {percent}"
     return times(ratio.value)
 
 
@@ -113,25 +114,15 @@ def reference(results: Path) -> Results:
         UserError: there is no reference machine, or there are several.
     """
     table = collect(results)
-    own = [index for index, one in enumerate(table.places) if one.machine.startswith(_PREFIX)]
+    own = [index for index, one in enumerate(table.platforms) if one.machine.startswith(_PREFIX)]
     if len(own) != 1:
         raise UserError(f"{results} has {len(own)} machines whose name begins with {_PREFIX}.")
     return Results(table, own[0])
 
 
 def bullets(claims: Iterable[str]) -> str:
-    """Return a list in Markdown, a line at most :data:`WIDTH` characters long."""
-    return "\n".join(
-        textwrap.fill(
-            claim,
-            WIDTH,
-            initial_indent="- ",
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for claim in claims
-    )
+    """Return a list in Markdown, one line for each claim."""
+    return "\n".join(f"- {claim}" for claim in claims)
 
 
 def grid(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
