@@ -1,5 +1,6 @@
 """Cells are examined in advance, in processes of their own."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,5 +36,5 @@ def test_run_without_named_cells_examines_none(
 ) -> None:
     """Without names no program is started."""
     monkeypatch.setenv(run.VARIABLE, str(run.begin(tmp_path / "outcomes.jsonl", "0.6.6")))
-    monkeypatch.setattr(in_advance.subprocess, "run", None)
+    monkeypatch.setattr(subprocess, "run", None)
     in_advance.examine()
