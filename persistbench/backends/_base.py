@@ -203,7 +203,7 @@ class Backend(ABC):
         Raises:
             UnsupportedError: the library has no audit.
         """
-        raise UnsupportedError(f"{self.id} offers no look into a file before it is loaded")
+        raise UnsupportedError(f"{self.id} has no audit of a file before it is loaded")
 
     def inspections(self) -> dict[str, Inspect]:
         """Return the functions by which the library inspects a file without loading it.

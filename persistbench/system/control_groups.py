@@ -39,8 +39,8 @@ def _left(root: Path, group: str, files: list[str]) -> float:
     """
     limit, used, idle = files
     left = math.inf
-    place = Path(group.lstrip("/"))
-    for folder in (root / part for part in (place, *place.parents)):
+    path = Path(group.lstrip("/"))
+    for folder in (root / part for part in (path, *path.parents)):
         with suppress(OSError, ValueError, KeyError):  # not there, or "max"
             stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
             taken = int((folder / used).read_text()) - int(stat[idle])
