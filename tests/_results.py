@@ -50,7 +50,9 @@ def claimed(folder: Path, machine: str, backend_ids: Sequence[str], **other: Any
     known = backends.for_trials()
     plain = claims.of_backend(known["pickle-5"])
     said = [
-        replace(claims.of_backend(known[name]) if name in known else replace(plain, id=name), **other)
+        replace(
+            claims.of_backend(known[name]) if name in known else replace(plain, id=name), **other
+        )
         for name in backend_ids
     ]
     about.keep(folder / machine, said)

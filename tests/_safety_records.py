@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from tests._results import tried
+from tests._results import claimed, tried
 
 PICKLES = ("pickle-5", "joblib", "cloudpickle", "pickle-5-oob", "joblib-zlib-3")
 LISTED = ("skops", "pickle-5-allowlist")
@@ -28,7 +28,7 @@ def code(folder: Path, **facts: Any) -> None:
             tried(folder, "code", shape, backend, **own, **facts)
         for backend in LISTED:
             for condition in ("no trust", "reviewed"):
-                own = refused(condition=condition, marker="never", refused=True)
+                own = refused(place=condition, marker="never", refused=True)
                 if condition == "reviewed" and shape == "function":
                     own |= {"outcome": "same", "reason": "", "refused": False}
                 tried(folder, "code", shape, backend, **own, **facts)
@@ -175,13 +175,14 @@ def loads(folder: Path, **facts: Any) -> None:
     for pipeline in PIPELINES:
         for backend in BACKENDS:
             own = {"loads": 4000, "wrong": 3, "errors": {"EOFError": 40}, "swaps": 1000}
-            tried(folder, "concurrent-use", pipeline, backend, condition="own", **own, **facts)
+            tried(folder, "concurrent-use", pipeline, backend, place="own", **own, **facts)
             own |= {"wrong": 0, "errors": {}}
-            tried(folder, "concurrent-use", pipeline, backend, condition="renamed", **own, **facts)
+            tried(folder, "concurrent-use", pipeline, backend, place="renamed", **own, **facts)
 
 
 def everything(folder: Path, **facts: Any) -> Path:
-    """Write records of all kinds; return the folder."""
+    """Write records of all kinds, and what the backends said; return the folder."""
+    claimed(folder, "desk", (*BACKENDS, "skops-blind"))
     for write in (code, bombs, scanners, damage, saves, secrets, maps, loads):
         write(folder, **facts)
     return folder

@@ -2,7 +2,7 @@
 
 import vl_convert
 
-from persistbench.records import trial
+from persistbench.records import forms
 from persistbench.records.figures import Platform, Table
 from persistbench.report import charts, dataset, sections
 from persistbench.report.tables import HOW_TO_MEASURE
@@ -64,5 +64,5 @@ def _pipelines(table: Table) -> dict[str, str]:
         for name, pipeline in about.pipelines.items()
     }
     usable = {f.pipeline for f in table.figures if f.value is not None and not f.scaled}
-    usable |= {r["subject"] for _, result in table.tried(trial.EXACTNESS) for r in result}
+    usable |= {r["subject"] for _, result in table.tried(forms.EXACTNESS) for r in result}
     return {name: known.get(name, "") for name in sorted(usable)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from persistbench import backends, files
 from persistbench.outcomes import Verdict
-from persistbench.records import libraries
+from persistbench.records import forms, libraries
 from persistbench.trials import processes
 
 Record = dict[str, Any]
@@ -35,9 +35,13 @@ class Trial:
     key: str
 
     def record(self, verdict: Verdict, **facts: Any) -> Record:
-        """Return the record: the fields that all trials share, then those of this kind."""
+        """Return the record: the fields that all trials share, then those of this kind.
+
+        Raises:
+            TypeError: the kind's struct in :mod:`persistbench.records.forms` does not fit it.
+        """
         condition = {} if self.condition is None else {"place": self.condition}
-        return {
+        record = {
             "key": self.key,
             "trial": self.kind,
             "subject": self.subject,
@@ -51,6 +55,7 @@ class Trial:
             "os": f"{platform.system()} {platform.release()}",
             "libraries": _versions(self.backend),
         }
+        return forms.checked(record)
 
 
 def trial(

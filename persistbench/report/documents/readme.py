@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from persistbench.outcomes import Outcome
-from persistbench.records import forms, trial
+from persistbench.records import forms
 from persistbench.report import faults
 from persistbench.report.documents.results import (
     Results,
@@ -120,7 +120,7 @@ def _safety(own: Results) -> str:
 
 
 def _survival(own: Results) -> str:
-    records = own.records(trial.SURVIVAL)
+    records = own.records(forms.SURVIVAL)
     rows = survival.counts(records)
     same = [record for record in records if record["outcome"] == Outcome.SAME]
     back = {

@@ -5,7 +5,7 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
-from persistbench.records import trial
+from persistbench.records import forms
 from persistbench.records.figures import Table
 from persistbench.report import heat
 from persistbench.report.templates import fill
@@ -34,7 +34,7 @@ LOOKS = {FALSE_SUCCESS: heat.Look("#D55E00", "!"), **heat.OUTCOMES}
 
 def render(table: Table) -> Markup | None:
     """Return a heat map of kinds of code and backends, the module present and absent."""
-    places = table.tried(trial.CUSTOM_CODE)
+    places = table.tried(forms.CUSTOM_CODE)
     if not places:
         return None
     alt_text = (
@@ -44,7 +44,7 @@ def render(table: Table) -> Markup | None:
     others = {record["subject"] for _, result in places for record in result} - set(KINDS)
     return fill(
         "custom_code.html",
-        untried=table.untried(trial.CUSTOM_CODE),
+        untried=table.untried(forms.CUSTOM_CODE),
         chart=heat.interactive(
             "custom-code",
             places,

@@ -6,7 +6,7 @@ import altair as alt
 from markupsafe import Markup
 from msgspec import to_builtins
 
-from persistbench.records import forms, trial
+from persistbench.records import forms
 from persistbench.records.figures import Table
 from persistbench.records.questions import FLOOR, REFERENCE
 from persistbench.report import charts
@@ -25,7 +25,7 @@ def render(table: Table) -> Markup | None:
     claims = {index: to_builtins(table.claims(index)) for index in range(len(table.platforms))}
     survivors = {
         index: {backend: (row.same, row.tried) for backend, row in survival.counts(result).items()}
-        for index, result in table.tried(trial.SURVIVAL)
+        for index, result in table.tried(forms.SURVIVAL)
     }
     return fill(
         "decide.html",

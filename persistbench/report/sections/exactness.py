@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
-from persistbench.records import trial
+from persistbench.records import forms, trial
 from persistbench.records.figures import Table
 from persistbench.records.questions import REFERENCE
 from persistbench.records.steps import Step, advice
@@ -51,21 +51,21 @@ NOT_ASKED = "n/a"
 
 def render(table: Table) -> Markup | None:
     """Return the worst check by pipeline and backend; exactness.js shows the chosen cell."""
-    places = table.tried(trial.EXACTNESS)
+    places = table.tried(forms.EXACTNESS)
     if not places:
         return None
     alt_text = "Heat map of the worst check by pipeline and backend."
     backends = sorted({record["backend"] for _, result in places for record in result})
     return fill(
         "exactness.html",
-        untried=table.untried(trial.EXACTNESS),
+        untried=table.untried(forms.EXACTNESS),
         checks=CHECKS,
         places=[(index, *passed(result)) for index, result in places],
         chart=heat.interactive("exactness", places, tell, LOOKS, alt_text),
         backends=backends,
         first=REFERENCE if REFERENCE in backends else backends[0],
         records=[{"place": index, **_kept(r)} for index, result in places for r in result],
-        words={"metrics": trial.METRICS, "matrix": trial.MATRIX},
+        words={"metrics": forms.METRICS, "matrix": forms.MATRIX},
         script=asset("exactness.js"),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from persistbench.outcomes import Outcome
-from persistbench.records import trial
+from persistbench.records import forms
 from persistbench.records.figures import Table
 from persistbench.records.questions import REFERENCE
 from persistbench.report import heat
@@ -56,7 +56,7 @@ class Row:
 
 def render(table: Table) -> Markup | None:
     """Return counts by backend, and a heat map of the estimators that some backend loses."""
-    places = table.tried(trial.SURVIVAL)
+    places = table.tried(forms.SURVIVAL)
     if not places:
         return None
     alt_text = "Heat map of the outcome by estimator and backend, where not all are the same."
@@ -67,7 +67,7 @@ def render(table: Table) -> Markup | None:
     shown = {index: counts(result) for index, result in places}
     return fill(
         "survival.html",
-        untried=table.untried(trial.SURVIVAL),
+        untried=table.untried(forms.SURVIVAL),
         places=[
             (index, shown[index], len({r["subject"] for r in result}), _random(result))
             for index, result in places
