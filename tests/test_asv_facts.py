@@ -24,6 +24,7 @@ import asv.runner
 import asv.util
 import pytest
 from asv.config import Config
+from asv.environment import Environment
 from asv.machine import Machine
 from asv.plugin_manager import PluginManager
 from asv.results import Results, get_filename, iter_results_paths
@@ -314,6 +315,7 @@ def unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """What run_plugin.setup replaces is as it was afterwards."""
     monkeypatch.setattr(asv.commands.run, "Results", asv.commands.run.Results)
     monkeypatch.setattr(Machine, "save", Machine.save)
+    monkeypatch.setattr(Environment, "create", Environment.create)
 
 
 @pytest.mark.usefixtures("unpatched")
@@ -326,6 +328,10 @@ def test_replaced_names_are_those_that_asv_looks_up() -> None:
     for method, names in looked_up.items():
         assert names <= set(method.__func__.__code__.co_names)
         assert names <= set(method.__func__.__globals__)
+    own = {
+        kind.tool_name for kind in asv.util.iter_subclasses(Environment) if "create" in vars(kind)
+    }
+    assert own == {"existing"}  # which makes nothing
     run_plugin.setup()
     assert asv.commands.run.Run.run.__func__.__globals__["Results"] is run_plugin.SafeResults
 

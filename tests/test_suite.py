@@ -95,12 +95,12 @@ def suite(tmp_path: Path) -> Path:
     return prepared(tmp_path)
 
 
-def python(suite: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a module of the tests' own Python in a checkout."""
+def python(suite: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of the tests' own Python in a checkout, with these environment variables."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=suite,
-        env=environment(suite),
+        env=environment(suite) | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -348,9 +348,24 @@ def test_other_loop_measures_nothing(suite: Path) -> None:
     said = done.stdout + done.stderr
     assert "persistbench: The suite relies on asv_runner 0.2.5, and " in said
     assert "asv ended with status 1 before it was done; the lines above say why." in said
-    assert "making one needs a network" in said  # asv has no environment of its own here
     assert "Traceback" not in said
     assert not list(suite.glob("results/*/*-existing*.json"))
+
+
+def test_first_run_without_a_network_ends_in_a_sentence(suite: Path) -> None:
+    """It says that libraries are fetched, and how to do without an environment of asv's own."""
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}
+    nowhere |= {
+        "PIP_NO_CACHE_DIR": "1",
+        "UV_OFFLINE": "1",
+        "UV_CACHE_DIR": str(suite.parent / "uv"),
+    }
+    done = python(suite, "persistbench", "bench", **nowhere)
+    assert done.returncode == 1
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "are fetched from the network" in said
+    assert f"add `-E existing:{sys.executable} --set-commit-hash HEAD`" in said
+    assert "Traceback" not in said
 
 
 def test_other_asv_does_not_start(suite: Path) -> None:

@@ -141,7 +141,7 @@ def _stopped(root: Path, status: int) -> str:
     text = f"asv ended with status {status} before it was done; the lines above say why."
     if not any((root / "env").glob("*/pyvenv.cfg")):
         text += (
-            " asv has no environment yet, and making one needs a network. To measure in this "
-            f"Python instead, add `-E existing:{sys.executable} --set-commit-hash HEAD`."
+            " asv has no environment of its own yet. To measure in this Python, which needs no "
+            f"network, add `-E existing:{sys.executable} --set-commit-hash HEAD`."
         )
     return text

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import asv.commands.run
+from asv.environment import Environment
 from asv.machine import Machine
 from asv.results import Results, get_filename
-from asv.util import TIMEOUT_RETCODE, UserError
+from asv.util import TIMEOUT_RETCODE, ProcessError, UserError
 
 from persistbench import errors
 from persistbench.measure import paired
@@ -180,9 +181,11 @@ def setup() -> None:
         raise UserError(str(error)) from error
     asv.commands.run.Results = SafeResults
     Machine.save = _save_machine
+    Environment.create = _create_environment
 
 
 _asv_save_machine = Machine.save
+_asv_create = Environment.create
 
 
 def _save_machine(machine: Machine, results_dir: str) -> None:
@@ -193,4 +196,15 @@ def _save_machine(machine: Machine, results_dir: str) -> None:
         raise UserError(
             f"The results folder {results_dir} cannot be written to ({error.strerror}): "
             "give yourself the right to, or make room."
+        ) from error
+
+
+def _create_environment(environment: Environment) -> None:
+    """Say in a sentence what asv shows as a traceback, such as that there is no network."""
+    try:
+        _asv_create(environment)
+    except ProcessError as error:
+        raise UserError(
+            "The environment cannot be made, and the lines above say why: libraries that are not "
+            "on this machine yet are fetched from the network."
         ) from error
