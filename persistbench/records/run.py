@@ -3,7 +3,7 @@
 asv starts a process for each cell and question. What they have to know of the run lies in the
 folder: when it began, where outcome records go, which cells are examined in advance. What they
 find out for each other lies there, too: rows of paired calls, notes of their pace, answers that
-several questions share. Only the standard library is imported here: asv may be installed anywhere.
+several questions share.
 """
 
 import json

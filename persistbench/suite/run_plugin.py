@@ -2,8 +2,8 @@
 
 asv writes its result file once, when everything has been measured, and in place: Ctrl-C in the last
 minute loses the whole run, and a full disk also loses the run before. asv offers no hook for that,
-so its Results class is replaced in `asv run`. Only asv and the standard library are imported here:
-asv may be installed anywhere.
+so its Results class is replaced in `asv run`. asv may be installed elsewhere than the suite: beside
+asv only msgspec is imported here, by which records are read.
 """
 
 import ast
