@@ -1,20 +1,16 @@
 """A calibration passes a good instrument, fails a bad one, and is shown as it was stored."""
 
-import json
-from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from persistbench.calibrate import judge, run
-from persistbench.calibrate.judge import PLANTED, Rows, Task
+from persistbench.calibrate.judge import PLANTED, Rows, Task, needed
 from persistbench.measure import paired
 from persistbench.records import calibration
 from persistbench.records.calibration import FILE, Agreement, Calibration, Planted
 from persistbench.statistics import ratios
-
-needed = partial(calibration.needed, processes=paired.PROCESSES)
 
 GOOD = Calibration(
     "2026-11-22T00:00:00+00:00",
@@ -46,20 +42,21 @@ def test_good_instrument_passes() -> None:
 )
 def test_bad_instrument_does_not(fault: dict[str, object]) -> None:
     """More alarms, fewer finds or another time than pyperf's: it says so."""
-    result = replace(GOOD, **fault)  # type: ignore[arg-type]
+    result = replace(GOOD, **fault)
     assert not result.passed
     assert "too noisy" in result.sentences()[-1]
 
 
 def test_what_is_stored_is_read_again(tmp_path: Path) -> None:
-    """And what is not a calibration is none."""
-    assert calibration.read(tmp_path) is None
-    (tmp_path / FILE).write_text(json.dumps(asdict(GOOD)))
-    assert calibration.read(tmp_path) == GOOD
-    (tmp_path / FILE).write_text('{"date": ')
-    assert calibration.read(tmp_path) is None
-    (tmp_path / FILE).write_text("[1]")
-    assert calibration.read(tmp_path) is None
+    """And what is not a calibration is none, and is named."""
+    assert calibration.read(tmp_path) == (None, [])
+    assert calibration.write(tmp_path, GOOD) == tmp_path / FILE
+    assert calibration.read(tmp_path) == (GOOD, [])
+    for foreign in ('{"date": ', "[1]", '{"date": "2026-11-22"}'):
+        (tmp_path / FILE).write_text(foreign)
+        result, (sentence,) = calibration.read(tmp_path)
+        assert result is None
+        assert str(tmp_path / FILE) in sentence
 
 
 def test_more_noise_needs_more_processes() -> None:

@@ -1,6 +1,8 @@
 """What the rows of a calibration say: false alarms, slow-downs that were found, the noise."""
 
 import math
+import statistics
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -12,7 +14,6 @@ from persistbench.records.calibration import (
     Agreement,
     Calibration,
     Planted,
-    needed,
 )
 from persistbench.statistics import ratios
 
@@ -68,7 +69,7 @@ def judged(
         sum(different[cell, 0.0] for cell in cells),
         planted,
         noise,
-        needed([_between(estimates[cell, 0.0]) for cell in large], planted, paired.PROCESSES),
+        needed([_between(estimates[cell, 0.0]) for cell in large], planted),
         agreements,
         round(seconds, 1),
         libraries.versions(libraries.LIBRARIES),
@@ -87,3 +88,50 @@ def _wider(same: list[ratios.LogRatio]) -> float:
     needed = sorted((distance / reach for distance, reach in reaches), reverse=True)
     allowed = math.floor(ALLOWED_ALARMS * len(same))
     return max(1.0, round(needed[allowed] * 1.001, 3)) if needed else 1.0
+
+
+MOST_PROCESSES = 200
+
+
+def needed(variances: Sequence[float], planted: Sequence[Planted]) -> int:
+    """Return how many processes would find each planted slow-down as often as is required.
+
+    Args:
+        variances: of each cell of over 1 ms, between its processes, on a log scale; without
+            any the least number is enough.
+        planted: what was found with the suite's number of processes.
+
+    What is asked for is the mean of the cells' power, by the usual formula of two quantiles. Where
+    less was found than that promises, the variances are taken for larger, until they explain it.
+    """
+    if not variances:
+        return 2
+    larger = 1.0
+    while larger < _MOST_LARGER and any(
+        _power(variances, part.slower, paired.PROCESSES / larger) > part.found / part.cells
+        for part in planted
+        if part.cells and not part.enough
+    ):
+        larger *= 1.05
+    return next(
+        (
+            count
+            for count in range(2, MOST_PROCESSES)
+            if all(
+                _power(variances, slower, count / larger) >= share
+                for slower, share in REQUIRED.items()
+            )
+        ),
+        MOST_PROCESSES,
+    )
+
+
+_MOST_LARGER = 1000.0
+
+
+def _power(variances: Sequence[float], slower: float, processes: float) -> float:
+    """Return in what share of the cells so many processes find a slow-down."""
+    normal = statistics.NormalDist()
+    reach = normal.inv_cdf((1 + ratios.LEVEL) / 2)
+    errors = (math.sqrt(ratios.of_ratio(variance, processes)) for variance in variances)
+    return statistics.fmean(normal.cdf(math.log1p(slower) / error - reach) for error in errors)

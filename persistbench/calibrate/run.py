@@ -17,23 +17,19 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from persistbench import backends, files, sandbox
+from persistbench import backends, sandbox
 from persistbench.calibrate import judge
 from persistbench.calibrate.judge import PLANTED, Rows, Task
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.errors import UserError
 from persistbench.measure import actions, paired, process
-from persistbench.records.calibration import (
-    FILE,
-    Agreement,
-    Calibration,
-)
+from persistbench.records import calibration
+from persistbench.records.calibration import Agreement, Calibration
 from persistbench.statistics import ratios
 from persistbench.suite import registration
 from persistbench.suite import run as suite
@@ -85,9 +81,7 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
             )
     agreements = _pyperf(cells, rows, step) if find_spec("pyperf") else ()
     verdict = judge.judged(cells, rows, agreements, time.monotonic() - started)
-    path = root / "results" / name / FILE
-    files.publish(path, json.dumps(asdict(verdict)) + "\n")
-    return verdict, path
+    return verdict, calibration.write(root / "results" / name, verdict)
 
 
 def planned(seconds: dict[tuple[str, str, str], float]) -> list[Task]:

@@ -1,16 +1,11 @@
-"""What a calibration has found out about a machine; `persistbench.calibrate.run` finds it out.
+"""What a calibration says of a machine; `persistbench.calibrate` measures and judges it."""
 
-Only the standard library is imported here: the report reads it wherever asv is installed.
-"""
-
-import json
-import math
-import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from persistbench.statistics import ratios
+import msgspec
+
+from persistbench import files
+from persistbench.records import jsonl
 
 ALLOWED_ALARMS = 0.01
 REQUIRED = {0.05: 0.80, 0.10: 0.95}
@@ -23,8 +18,7 @@ FILE = "calibration.jsonl"
 """In the machine's folder of results/; not .json, which asv would take for a result."""
 
 
-@dataclass(frozen=True)
-class Planted:
+class Planted(msgspec.Struct, frozen=True):
     """What became of a planted slow-down in the cells of over 1 ms."""
 
     slower: float
@@ -37,8 +31,7 @@ class Planted:
         return not self.cells or self.found >= REQUIRED[self.slower] * self.cells
 
 
-@dataclass(frozen=True)
-class Agreement:
+class Agreement(msgspec.Struct, frozen=True):
     """Our time of a call over pyperf's, with the 99 % interval."""
 
     cell: str
@@ -52,8 +45,7 @@ class Agreement:
         return self.low <= 1 <= self.high or abs(self.ratio - 1) <= AGREEMENT
 
 
-@dataclass(frozen=True)
-class Calibration:
+class Calibration(msgspec.Struct, frozen=True):
     """What was found out.
 
     Attributes:
@@ -80,7 +72,7 @@ class Calibration:
     needed: int
     pyperf: tuple[Agreement, ...]
     seconds: float
-    libraries: dict[str, str] = field(default_factory=dict)
+    libraries: dict[str, str] = {}
     wider: float = 1.0
     processes: int = 5
 
@@ -123,60 +115,28 @@ class Calibration:
         return result
 
 
-MOST_PROCESSES = 200
-
-
-def needed(variances: Sequence[float], planted: Sequence[Planted], processes: int) -> int:
-    """Return how many processes would find each planted slow-down as often as is required.
+def write(folder: Path, calibration: Calibration) -> Path:
+    """Write what became known of a machine; return the path of the file.
 
     Args:
-        variances: of each cell of over 1 ms, between its processes, on a log scale; without
-            any the least number is enough.
-        planted: what was found with the suite's number of processes.
-        processes: that number.
-
-    What is asked for is the mean of the cells' power, by the usual formula of two quantiles. Where
-    less was found than that promises, the variances are taken for larger, until they explain it.
+        folder: the machine's own, ``results/<machine>``.
+        calibration: what became known.
     """
-    if not variances:
-        return 2
-    larger = 1.0
-    while larger < _MOST_LARGER and any(
-        _power(variances, part.slower, processes / larger) > part.found / part.cells
-        for part in planted
-        if part.cells and not part.enough
-    ):
-        larger *= 1.05
-    return next(
-        (
-            count
-            for count in range(2, MOST_PROCESSES)
-            if all(
-                _power(variances, slower, count / larger) >= share
-                for slower, share in REQUIRED.items()
-            )
-        ),
-        MOST_PROCESSES,
-    )
+    path = folder / FILE
+    files.publish(path, msgspec.json.encode(calibration) + b"\n")
+    return path
 
 
-_MOST_LARGER = 1000.0
+def read(folder: Path) -> tuple[Calibration | None, list[str]]:
+    """Return what is known of the machine with this folder, and what was left out.
+
+    Args:
+        folder: the machine's own, ``results/<machine>``.
+    """
+    if not (folder / FILE).is_file():
+        return None, []
+    records, broken = jsonl.read_typed(folder / FILE, _DECODER.decode)
+    return (records[-1] if records else None), broken
 
 
-def _power(variances: Sequence[float], slower: float, processes: float) -> float:
-    """Return in what share of the cells so many processes find a slow-down."""
-    normal = statistics.NormalDist()
-    reach = normal.inv_cdf((1 + ratios.LEVEL) / 2)
-    errors = (math.sqrt(ratios.of_ratio(variance, processes)) for variance in variances)
-    return statistics.fmean(normal.cdf(math.log1p(slower) / error - reach) for error in errors)
-
-
-def read(folder: Path) -> Calibration | None:
-    """Return what was found out about the machine with this folder of results, if anything."""
-    try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        content["planted"] = tuple(Planted(**part) for part in content["planted"])
-        content["pyperf"] = tuple(Agreement(**part) for part in content["pyperf"])
-        return Calibration(**content)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+_DECODER = msgspec.json.Decoder(Calibration)

@@ -23,6 +23,7 @@ from persistbench.records import (
 )
 from persistbench.records.about import About
 from persistbench.records.asv_file import Benchmark, ForeignError, ResultFile
+from persistbench.records.calibration import Calibration
 from persistbench.records.figures import CPU, CellKey, Figure, Table
 from persistbench.records.platforms import Source
 from persistbench.statistics import ratios
@@ -75,9 +76,7 @@ def collect(results: Path) -> Table:
     only_tried = sorted(tried.keys() - {one.machine for one in known})
     known += [platforms.tried(machine, tried[machine]) for machine in only_tried]
     machines = sorted({one.machine for one in known})
-    stored = {name: calibration.read(results / name) for name in machines}
-    calibrations = {name: result for name, result in stored.items() if result}
-    claims = {name: _about(results / name, warnings) for name in machines}
+    calibrations, claims = _of_machines(results, machines, warnings)
     figures, derived = _with_pairs(newest.values(), calibrations, warnings)
     figures = [_claimed(figure, claims) for figure in figures]
     warnings += _unknown(figures)
@@ -131,11 +130,18 @@ def _read(
     return source, cells
 
 
-def _about(folder: Path, warnings: list[str]) -> About:
-    """Return what backends and pipelines said of themselves on one machine."""
-    result, broken = about.read(folder)
-    warnings += broken
-    return result
+def _of_machines(
+    results: Path, machines: Iterable[str], warnings: list[str]
+) -> tuple[dict[str, Calibration], dict[str, About]]:
+    """Return the calibrations, and what backends and pipelines said of themselves, by machine."""
+    calibrations, claims = {}, {}
+    for machine in machines:
+        known, broken = calibration.read(results / machine)
+        claims[machine], also_broken = about.read(results / machine)
+        warnings += [*broken, *also_broken]
+        if known is not None:
+            calibrations[machine] = known
+    return calibrations, claims
 
 
 def _claimed(figure: Figure, claims: Mapping[str, About]) -> Figure:
@@ -159,7 +165,7 @@ def _unknown(figures: Iterable[Figure]) -> list[str]:
 
 def _with_pairs(
     cells: Iterable[_Cell],
-    calibrations: dict[str, calibration.Calibration],
+    calibrations: dict[str, Calibration],
     warnings: list[str],
 ) -> tuple[list[Figure], list[Figure]]:
     """Return the figures with their paired ratios, and the figures derived from pairs.

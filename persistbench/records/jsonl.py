@@ -74,7 +74,7 @@ def append(path: Path, records: Iterable[Any]) -> None:
         records: what msgspec encodes: structs and dicts.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
+    lines = b"".join(map(line, records))
     with path.open("a+b") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
@@ -82,7 +82,21 @@ def append(path: Path, records: Iterable[Any]) -> None:
         file.write(lines)
 
 
+def line(record: Any) -> bytes:
+    """Return a record as a line of a file.
+
+    Args:
+        record: what msgspec encodes: a struct or a dict.
+    """
+    try:
+        return msgspec.json.encode(record) + b"\n"
+    except UnicodeEncodeError:  # half a character, such as a file's name may hold
+        text = json.dumps(msgspec.to_builtins(record), ensure_ascii=False)
+        return text.encode(errors="replace") + b"\n"
+
+
 def _lines(path: Path) -> Iterable[tuple[int, str]]:
     """Return the lines that are not empty, each with its number."""
-    lines = path.read_text("utf-8", errors="replace").splitlines()
-    return [(number, line) for number, line in enumerate(lines, start=1) if line]
+    # Not splitlines(), for which a text within a record may hold ends of lines.
+    lines = path.read_bytes().decode(errors="replace").split("\n")
+    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]

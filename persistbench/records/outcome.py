@@ -166,7 +166,7 @@ def append(run: Run, record: Record) -> None:
     """
     words = _last_words(run)
     jsonl.append(run.outcomes, [record])
-    files.publish(words / files.digest(record.cell), msgspec.json.encode(record))
+    files.publish(words / files.digest(record.cell), jsonl.line(record))
 
 
 def withdraw(cell: Examined, question: str) -> None:
@@ -206,7 +206,7 @@ def _last_words(run: Run) -> Path:
     if not folder.is_dir():
         draft = Path(tempfile.mkdtemp(dir=run.folder))
         for key, record in {record.cell: record for record in read(run.outcomes)[0]}.items():
-            (draft / files.digest(key)).write_bytes(msgspec.json.encode(record))
+            (draft / files.digest(key)).write_bytes(jsonl.line(record))
         try:
             draft.rename(folder)
         except OSError:  # another process was quicker

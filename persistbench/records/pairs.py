@@ -3,15 +3,17 @@
 import json
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
+
+from persistbench.records import jsonl
 
 Key = tuple[str, str, str]
 """Question, pipeline, backend."""
 
 
-@dataclass
-class Pairs:
+class Pairs(msgspec.Struct):
     """What was measured of a cell, one entry for each process.
 
     Attributes:
@@ -23,8 +25,8 @@ class Pairs:
 
     key: Key
     version: str
-    ratios: dict[str, list[list[float]]] = field(default_factory=dict)
-    cpu: list[list[float]] = field(default_factory=list)
+    ratios: dict[str, list[list[float]]]
+    cpu: list[list[float]]
 
     def add(self, references: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
         """Add a process; its first row is its warm-up, unless it has no other."""
@@ -46,31 +48,29 @@ def gather(folder: Path, version: str) -> list[Pairs]:
         path.unlink()
         if len(rows) > 1:
             key: Key = tuple(rows[0]["key"])
-            result.setdefault(key, Pairs(key, version)).add(rows[0]["references"], rows[1:])
+            result.setdefault(key, Pairs(key, version, {}, [])).add(rows[0]["references"], rows[1:])
     return list(result.values())
 
 
 def read(path: Path) -> tuple[dict[Key, Pairs], list[str]]:
-    """Return what a file holds, and one sentence for each broken line."""
-    result: dict[Key, Pairs] = {}
-    broken = []
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    for number, line in enumerate(lines, start=1):
-        try:
-            content = json.loads(line)
-            key: Key = tuple(content["key"])
-            result[key] = Pairs(key, content["version"], content["ratios"], content["cpu"])
-        except (ValueError, KeyError, TypeError) as error:
-            broken.append(f"{path}, line {number} holds no pairs and is left out ({error!r}).")
-    return result, broken
+    """Return what a file holds, by key, and what was left out of it.
+
+    Args:
+        path: of the file; where there is none, there are no pairs.
+    """
+    records, broken = jsonl.read_typed(path, _DECODER.decode) if path.is_file() else ([], [])
+    return {pairs.key: pairs for pairs in records}, broken
+
+
+_DECODER = msgspec.json.Decoder(Pairs)
 
 
 def write(path: Path, found: Iterable[Pairs]) -> None:
     """Write a file of pairs to a temporary name and move it into place."""
+    lines = b"".join(msgspec.json.encode(pairs) + b"\n" for pairs in found)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
         temporary = Path(folder, path.name)
-        lines = (json.dumps(vars(pairs)) + "\n" for pairs in found)
-        temporary.write_text("".join(lines), encoding="utf-8")
+        temporary.write_bytes(lines)
         temporary.replace(path)
 
 
