@@ -25,7 +25,7 @@ class _Safety(Grid):
 
     def records(self):
         """Return the records of this kind of trial for this backend."""
-        selected = selection.telling(["small"], [self.backend.id], FLIPS, PATIENCE)
+        selected = selection.usual(["small"], [self.backend.id], FLIPS, PATIENCE)
         (kind,) = kinds.chosen([self.kind])
         return [record for task in kind(selected).tasks() for record in task()]
 

@@ -49,7 +49,7 @@ def test_kind_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """A file with a class that says its subjects and its result is a kind of its folder."""
     kind = discovered(KIND, tmp_path, monkeypatch)["own"]
     assert kind.group == "accident"
-    (task,) = kind(selection.telling([], ["pickle-5"])).tasks()
+    (task,) = kind(selection.usual([], ["pickle-5"])).tasks()
     (record,) = task()
     assert (record["trial"], record["subject"], record["backend"]) == ("own", "one", "pickle-5")
     assert (record["outcome"], record["reason"]) == ("crash", "no answer")
@@ -77,17 +77,17 @@ def test_file_that_is_no_kind_is_named(
 
 def test_usual_backends_and_those_for_trials_are_tried() -> None:
     """Skops with blind trust is among them; further levels and raw bytes are not."""
-    ids = {backend.id for backend in selection.telling().backends}
+    ids = {backend.id for backend in selection.usual().backends}
     assert {"pickle-5", "skops", "skops-blind", "onnx"} < ids
     assert not ids & {"raw", "skops-deflate", "joblib-zlib-2"}
-    (one,) = selection.telling((), ["skops-deflate"]).backends
+    (one,) = selection.usual((), ["skops-deflate"]).backends
     assert one.id == "skops-deflate"
 
 
 @pytest.mark.parametrize("kind", kinds.discover())
 def test_trials_have_keys_of_their_own(kind: str) -> None:
     """No two trials share a key, and each belongs to its kind and to a selected backend."""
-    selected = selection.telling(["small", "forest"], ["pickle-5", "joblib", "skops-blind"], 100)
+    selected = selection.usual(["small", "forest"], ["pickle-5", "joblib", "skops-blind"], 100)
     tasks = kinds.discover()[kind](selected).tasks()
     trials = [trial for task in tasks for trial in task.trials]
     assert trials
@@ -109,7 +109,7 @@ def test_trials_have_keys_of_their_own(kind: str) -> None:
 def test_bad_input_is_one_sentence(arguments: dict[str, object], sentence: str) -> None:
     """What cannot be tried is named."""
     with pytest.raises(UserError, match=sentence):
-        selection.telling(**arguments)  # type: ignore[arg-type]
+        selection.usual(**arguments)  # type: ignore[arg-type]
 
 
 def test_unknown_kind_is_named() -> None:

@@ -76,7 +76,7 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def record(shape: str, backend_id: str) -> dict[str, Any]:
     """Return the record of one bomb."""
-    tasks = bombs.Bombs(selection.telling(["small"], [backend_id])).tasks()
+    tasks = bombs.Bombs(selection.usual(["small"], [backend_id])).tasks()
     (task,) = (one for one in tasks if one.trials[0].subject == shape)
     (result,) = task()
     return result

@@ -119,7 +119,7 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def tasks(*chosen: Backend) -> list[Task]:
     """Return the trials of these backends, with the usual pipelines."""
-    return Code(selection.Selection(selection.TELLING, chosen)).tasks()
+    return Code(selection.Selection(selection.USUAL, chosen)).tasks()
 
 
 def tried(
@@ -225,7 +225,7 @@ def test_payload_runs_where_one_is_claimed_to(backend: Backend) -> None:
 
 def test_conditions_are_the_ways_in_which_a_backend_can_load() -> None:
     """As documented; with a list, with its own and a reviewed one; blindly, what nobody should."""
-    ways = Code(selection.telling()).ways
+    ways = Code(selection.usual()).ways
     assert ways(EVERY["pickle-5"]) == ("documented",)
     assert ways(EVERY["skops"]) == ("no trust", "reviewed")
     assert ways(EVERY["pickle-5-allowlist"]) == ("no trust", "reviewed")

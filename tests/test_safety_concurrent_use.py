@@ -139,10 +139,10 @@ def test_real_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_first_pipeline_is_shared() -> None:
     """By default that is small, with every backend in both ways to save."""
-    tasks = ConcurrentUse(selection.telling()).tasks()
+    tasks = ConcurrentUse(selection.usual()).tasks()
     assert {one.subject for task in tasks for one in task.trials} == {"small"}
     assert {one.condition for task in tasks for one in task.trials} == set(_saving.WAYS)
-    (task,) = ConcurrentUse(selection.telling(["forest"], ["joblib"])).tasks()
+    (task,) = ConcurrentUse(selection.usual(["forest"], ["joblib"])).tasks()
     assert {one.subject for one in task.trials} == {"forest"}
 
 

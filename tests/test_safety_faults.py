@@ -28,7 +28,7 @@ from persistbench.trials.trial import Record
 
 def records(kind: type[Kind], backend_id: str, faults: int = 100) -> list[Record]:
     """Return the records of the faults in `small`."""
-    (task,) = kind(selection.telling(["small"], [backend_id], faults)).tasks()
+    (task,) = kind(selection.usual(["small"], [backend_id], faults)).tasks()
     return task()
 
 
@@ -74,7 +74,7 @@ def test_truncated_pickle_is_an_error() -> None:
 
 def test_more_faults_are_the_same_and_some_more() -> None:
     """Plans with one seed begin alike, so that records of fewer faults are kept."""
-    kinds = [BitFlip(selection.telling(["small"], ["pickle-5"], count)) for count in (100, 150)]
+    kinds = [BitFlip(selection.usual(["small"], ["pickle-5"], count)) for count in (100, 150)]
     assert kinds[1].plan("seed", 100)[:100] == kinds[0].plan("seed", 100)
     assert kinds[0].plan("other", 100) != kinds[0].plan("seed", 100)
     fewer, more = ([trial.key for task in kind.tasks() for trial in task.trials] for kind in kinds)
@@ -176,7 +176,7 @@ def test_worst_of_a_batch_is_shown() -> None:
 
 def test_cell_without_patience_is_made_later() -> None:
     """When there is no time left, batches have no records: the same command makes them."""
-    (task,) = BitFlip(selection.telling(["small"], ["pickle-5"], 200, 1e-9)).tasks()
+    (task,) = BitFlip(selection.usual(["small"], ["pickle-5"], 200, 1e-9)).tasks()
     result = task()
     assert len(result) < len(task.trials)
     assert all(record["tried"] == 50 and record["wanted"] == 200 for record in result)
@@ -184,7 +184,7 @@ def test_cell_without_patience_is_made_later() -> None:
 
 def test_backend_that_is_not_right_is_not_damaged() -> None:
     """Where there is no right artifact, the record says why and counts nothing."""
-    (task,) = BitFlip(selection.telling(["lambda_function"], ["pickle-5"], 50)).tasks()
+    (task,) = BitFlip(selection.usual(["lambda_function"], ["pickle-5"], 50)).tasks()
     (record,) = task()
     assert record["outcome"] == Outcome.ERROR_AT_DUMP
     assert (record["tried"], record["counts"]) == (0, {})

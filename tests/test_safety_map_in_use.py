@@ -73,7 +73,7 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def records(*backend_ids: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the records of these backends by subject and mode."""
-    tasks = MapInUse(selection.telling(["small"], backend_ids)).tasks()
+    tasks = MapInUse(selection.usual(["small"], backend_ids)).tasks()
     return {(record["subject"], record["place"]): record for task in tasks for record in task()}
 
 

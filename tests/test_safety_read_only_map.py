@@ -83,7 +83,7 @@ def outcomes(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:
 @linux
 def test_outcome_is_that_of_the_method(forked: None) -> None:
     """Right, wrong, an error, a crash, what fails anyway and what is missing: each its word."""
-    tasks = ReadOnlyMap(selection.telling()).tasks()
+    tasks = ReadOnlyMap(selection.usual()).tasks()
     records = outcomes(tasks)
     assert {backend for backend, _ in records} == {"joblib", "missing"}  # pickle-5 does not map
     assert records["joblib", "predict"] == ("same", "")
@@ -105,7 +105,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 ) -> None:
     """A fit that fails is error-at-build of each trial, not the end of the campaign."""
     monkeypatch.setattr(survival, "build", lambda name: Case(Writer().nothing, None))
-    assert {one[0] for key, one in outcomes(ReadOnlyMap(selection.telling()).tasks()).items()} == {
+    assert {one[0] for key, one in outcomes(ReadOnlyMap(selection.usual()).tasks()).items()} == {
         "error-at-build",
         "not-installed",
     }
@@ -113,7 +113,7 @@ def test_estimator_that_cannot_be_fitted_is_said(
 
 def test_real_estimators_are_asked() -> None:
     """Ridge predicts on a map of every backend that maps; only methods that it has are asked."""
-    tasks = ReadOnlyMap(selection.telling()).tasks()
+    tasks = ReadOnlyMap(selection.usual()).tasks()
     (ridge,) = (task for task in tasks if task.trials[0].subject == "Ridge")
     assert set(outcomes([ridge]).values()) == {("same", "")}
     assert {trial.condition for trial in ridge.trials} == {"predict"}

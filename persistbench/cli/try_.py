@@ -87,7 +87,7 @@ def safety(
 ) -> None:
     """Try attacks and accidents: crafted, damaged, half-saved and shared artifacts."""
     chosen = kinds.chosen(only or [])
-    selection = selections.telling(pipeline or [], backend or [], faults, patience)
+    selection = selections.usual(pipeline or [], backend or [], faults, patience)
     for _, group in groupby(chosen, key=lambda kind: kind.group):
         make([kind(selection) for kind in group], scheduler)
 

@@ -1,11 +1,10 @@
-"""Runs trials on all cores, or on a cluster, and keeps what was found: nothing lost, nothing twice.
+"""Runs trials on all cores, or on a cluster, and keeps their records: none is lost, none is twice.
 
 Each trial has a key. Its record is a line of JSON, appended as a whole when the trial has ended;
 a campaign that starts again leaves out every trial whose key has a record.
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +25,11 @@ def run(
     warn: Callable[[str], None],
     scheduler: str | None = None,
 ) -> list[Record]:
-    """Make the trials that have no record yet; return the records of all that were asked for.
+    """Make the trials that have no record yet; return the records of all trials.
 
     Args:
-        tasks: what is asked for.
-        path: tells the file of records; asked when all is ready to begin.
+        tasks: all trials.
+        path: returns the file of records; called when all is ready to begin.
         step: is called with how many trials are done, and of how many.
         warn: is called with a sentence for each broken line, whose trial is made again.
         scheduler: address of a Dask cluster; None for the cores of this machine.
@@ -39,7 +38,7 @@ def run(
         UserError: the scheduler does not answer, and nothing has been changed; or processes or
             the cluster have gone, and what was done is kept.
     """
-    asked = {one.key for task in tasks for one in task.trials}
+    keys = {one.key for task in tasks for one in task.trials}
     sandbox.sweep()
     with processes.started(scheduler) as parallel:
         file = path()
@@ -48,14 +47,14 @@ def run(
         known = _known(file, warn)
         left = [task.without(known) for task in tasks]
         left = [task for task in left if task.trials]
-        done = len(asked & known.keys())
-        step(done, len(asked))
+        done = len(keys & known.keys())
+        step(done, len(keys))
         for result in parallel(left):
             _append(file, result)
             known |= {record["key"]: record for record in result}
             done += len(result)
-            step(done, len(asked))
-    return [known[key] for key in sorted(asked & known.keys())]
+            step(done, len(keys))
+    return [known[key] for key in sorted(keys & known.keys())]
 
 
 def _known(path: Path, warn: Callable[[str], None]) -> dict[str, Record]:
@@ -71,11 +70,11 @@ def _known(path: Path, warn: Callable[[str], None]) -> dict[str, Record]:
     return {record["key"]: record for record in result if "key" in record}
 
 
-def _append(path: Path, found: Iterable[Record]) -> None:
+def _append(path: Path, records: Iterable[Record]) -> None:
     """Append records in one write."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path) as file:
-        lines = _lines(found)
+        lines = _lines(records)
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             lines = lines if file.read() == b"\n" else b"\n" + lines  # after one that is cut off
@@ -83,8 +82,8 @@ def _append(path: Path, found: Iterable[Record]) -> None:
         file.flush()
 
 
-def _lines(found: Iterable[Record]) -> bytes:
-    return "".join(json.dumps(record) + "\n" for record in found).encode()
+def _lines(records: Iterable[Record]) -> bytes:
+    return b"".join(map(jsonl.line, records))
 
 
 @contextmanager

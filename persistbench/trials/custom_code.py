@@ -1,7 +1,7 @@
 """Own code in a pipeline: what can be saved, and what is loaded where that code is not?
 
-A dump that reports success and can't be loaded anywhere but where it was made is the trap: a
-false success. Everything is saved by a script and loaded by two other interpreters. In one the
+A dump that reports success is a false success if the artifact can be loaded nowhere but where it
+was made. Everything is saved by a script and loaded by two other interpreters. In one the
 code is ``present``: it runs the same script and can import the same module. In the other it is
 ``absent``: neither is there.
 
@@ -10,8 +10,8 @@ one of the user's own module its outcomes would be those of ``module-function`` 
 tell whether a format can carry a partial at all. The ``ufunc`` is ``numpy.log1p``, which
 scikit-learn's documentation gives to a FunctionTransformer.
 
-Backends that load only what is trusted are told to trust the names that the user wrote into these
-pipelines, as somebody would do who has reviewed that code; what else a file asks for is refused.
+Some backends load only what is trusted. They trust the names that the user wrote into these
+pipelines, as somebody would do who has reviewed that code. They refuse what else a file asks for.
 """
 
 import json

@@ -1,9 +1,9 @@
 """Is it exact? Every pipeline, saved by every backend and opened where it was never seen.
 
-The grid compares predictions before anything is timed. Here an interpreter of its own opens each
-artifact and looks closer: every attribute, the parameters, whether it can be cloned and fitted
-again, whether a second dump is the same bytes, and what users know from their reports: accuracy,
-precision, recall, F1 and the confusion matrix, on a balanced set and on one with 1 % positives.
+The suite compares predictions before anything is timed. Here an interpreter of its own opens each
+artifact and compares more: every attribute, the parameters, a clone that is fitted again, and the
+bytes of a second dump. It also compares what users know from their reports: accuracy, precision,
+recall, F1 and the confusion matrix, on a balanced set and on one with 1 % positives.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The program of the trials of exactness: saves one pipeline with every backend, or loads one.
 
-Each side is an interpreter of its own, so that what loads has never seen what was saved: it has
-the artifact, the held-out rows, what the original said about them, and the installed libraries.
+Each side is an interpreter of its own. So what loads has never seen what was saved: it has the
+artifact, the held-out rows, what the original answered for them, and the installed libraries.
 """
 
 import filecmp

@@ -56,7 +56,7 @@ def started(scheduler: str | None) -> Iterator[Callable[[Sequence[Work]], Iterat
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         stack.enter_context(_quiet_stop())
-        # One task in each message: what is done is told at once. All are handed out: workers
+        # One task in each message: its result comes at once. All are handed out: workers
         # that join a cluster later find some.
         run_all = joblib.Parallel(
             n_jobs=-1, batch_size=1, pre_dispatch="all", return_as="generator_unordered"
@@ -185,16 +185,16 @@ def _client(scheduler: str) -> Any:
     return client
 
 
-def _watched(found: Iterator[Any], client: Any, scheduler: str) -> Iterator[Any]:
+def _watched(results: Iterator[Any], client: Any, scheduler: str) -> Iterator[Any]:
     """Yield what comes, and look in between whether the cluster is still there.
 
-    joblib itself would wait for ever: it is not told of tasks that Dask gives up.
+    joblib itself would wait for ever: nothing tells it of tasks that Dask gives up.
     """
     arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def take() -> None:
         try:
-            for one in found:
+            for one in results:
                 arrived.put(one)
             arrived.put(None)
         except BaseException as error:

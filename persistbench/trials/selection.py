@@ -8,7 +8,7 @@ from persistbench.backends import Backend
 from persistbench.cases import catalogue
 from persistbench.errors import UserError, unknown
 
-TELLING = ("small", "forest", "large_array", "custom_state")
+USUAL = ("small", "forest", "large_array", "custom_state")
 """The pipelines of attacks and accidents, unless a user selects others."""
 
 FAULTS = 500
@@ -38,7 +38,7 @@ class Selection:
     estimators: str = ""
 
 
-def telling(
+def usual(
     pipelines: Sequence[str] = (),
     backend_ids: Sequence[str] = (),
     faults: int = FAULTS,
@@ -47,7 +47,7 @@ def telling(
     """Return the selection for attacks and accidents.
 
     Args:
-        pipelines: names; empty for :data:`TELLING`.
+        pipelines: names; empty for :data:`USUAL`.
         backend_ids: empty for all, of each compressor with its usual levels, and with those that
             only trials use.
         faults: see :class:`Selection`.
@@ -60,7 +60,7 @@ def telling(
         raise UserError("--faults and --patience are numbers above 0.")
     savers = _savers(backend_ids, backends.for_trials())
     return Selection(
-        _names(pipelines or TELLING),
+        _names(pipelines or USUAL),
         tuple(backend for backend in savers if backend_ids or not backend.variant),
         faults,
         patience,

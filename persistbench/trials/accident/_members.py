@@ -1,4 +1,4 @@
-"""Pipelines that hold what cannot be saved, or can be saved and is dead when it is loaded."""
+"""Members of estimators that cannot be saved, or that are dead when they are loaded."""
 
 import sqlite3
 import sys

@@ -1,4 +1,4 @@
-"""A recognisable secret, the places where users leave one, and how it looks in bytes."""
+"""A recognisable secret, where users leave one in an estimator, and the bytes that it becomes."""
 
 import os
 import random
@@ -14,7 +14,7 @@ _SEED = 6
 
 
 def text() -> str:
-    """Return the secret, 32 characters; made when it is asked for, so that no module holds it."""
+    """Return the secret, 32 characters; made by each call, so that no module holds it."""
     return "".join(random.Random(_SEED).choices(string.ascii_lowercase + string.digits, k=32))
 
 
@@ -26,7 +26,7 @@ def numbers() -> Any:
 
 
 def needles() -> list[tuple[bytes, ...]]:
-    """Return how the secret may look: each a tuple of bytes that lie there together."""
+    """Return the forms of the secret: each a tuple of bytes that lie in a file together."""
     result: list[tuple[bytes, ...]] = [(text().encode(),)]
     for kind in ("<f8", "<f4"):
         parts = [number.tobytes() for number in numbers().astype(kind)]

@@ -1,4 +1,4 @@
-"""What lies in a file, whatever it was compressed with: found by the first bytes of formats."""
+"""Unwraps what lies in a file, whatever compressed it: formats are known by their first bytes."""
 
 import bz2
 import importlib

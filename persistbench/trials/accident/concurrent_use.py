@@ -42,7 +42,7 @@ SECONDS = 4.0
 """So long the saver swaps, at most; all backends together take minutes."""
 
 ROWS = 10
-"""So many held-out rows are asked about: the answers differ in the first, already."""
+"""So many held-out rows are predicted: the answers differ in the first, already."""
 
 _NICENESS = 10
 """Readers leave the processor to the saver, or it would hardly come to save."""
@@ -51,7 +51,7 @@ _RETRY_SECONDS = 0.001
 """A failed load is quick: so long a reader pauses, or it would try nothing else."""
 
 _PATIENCE_SECONDS = 5.0
-"""So long a reader may take to end, once it is told to."""
+"""So long a reader may take to end, once it should stop."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What happens to a memory-mapped pipeline when its file is changed, and is it told at all?
+"""What happens to a memory-mapped pipeline when its file is changed?
 
 A child maps the artifact and predicts. Then the file is cut off, overwritten in place with
 another version, replaced by renaming, or deleted, and the child predicts again. Two more questions:
@@ -63,7 +63,7 @@ class Result(Opened):
 
 
 class MapInUse(base.Kind):
-    """Changes of a mapped file; and what cannot be mapped, which libraries are asked to map."""
+    """Changes of a mapped file, and maps of what cannot be mapped."""
 
     name = "map-in-use"
     version = 2
@@ -171,7 +171,7 @@ def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Opened]:
     path = Path("artifact").resolve()
     shutil.copyfile(folder / _THIS, path)
     if subject not in CHANGES:
-        yield _asked_library(one, path, original, subject == FILE, mode)
+        yield _map_unchecked(one, path, original, subject == FILE, mode)
         return
     loaded, verdict = attempt.load(one.backend, str(path), mode)
     if not verdict.same:
@@ -188,8 +188,8 @@ def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Opened]:
         yield Opened(attempt.use(one.backend, loaded, original), mapped)
 
 
-def _asked_library(one: Cell, path: Path, original: Reference, opened: bool, mode: str) -> Opened:
-    """Ask the library itself to map what cannot be mapped, and note what it warns of."""
+def _map_unchecked(one: Cell, path: Path, original: Reference, opened: bool, mode: str) -> Opened:
+    """Let the library itself map what cannot be mapped, and note what it warns of."""
     with warnings.catch_warnings(record=True) as caught, path.open("rb") as file:
         warnings.simplefilter("always")
         try:

@@ -1,7 +1,7 @@
 """The shapes of small artifacts that ask for much memory: to add one is a function in SHAPES.
 
-A shape is crafted by the backend's own dump where that is possible, else by changing what it has
-dumped, as its first bytes tell. So a backend that nobody knows gets the shapes that it can carry.
+The backend's own dump crafts a shape where that is possible. Else what it has dumped is changed, as
+its first bytes tell. So a backend that nobody knows gets the shapes that it can carry.
 """
 
 import json
@@ -35,12 +35,12 @@ class Shape:
     Attributes:
         craft: writes the artifact of a backend to a path. Raises UnsupportedError if it cannot
             carry this shape.
-        look: looks at the file before it is loaded, in place of the backend's audit.
+        inspect: inspects the file before it is loaded, in place of the backend's audit.
         outside: returns by which ways a file outside was read, if the shape is about that.
     """
 
     craft: Callable[[Backend, str], None]
-    look: Callable[[str], Any] | None = None
+    inspect: Callable[[str], Any] | None = None
     outside: Callable[[str, Any], dict[str, bool]] | None = None
 
 
@@ -57,7 +57,7 @@ def dump(backend: Backend, estimator: Any, path: str) -> None:
 
 
 def rows() -> Any:
-    """Return a row that what was loaded is asked about."""
+    """Return a row to predict, shape (1, 2)."""
     return np.zeros((1, 2))
 
 
@@ -135,17 +135,17 @@ def claimed_array(backend: Backend, path: str) -> None:
     data = Path(path).read_bytes()
     numbers = {8 * count: CLAIMED, count: CLAIMED // 8}
     if backend.claims.returns == "predictor":
-        made = _onnx_bombs.claiming(data, count, CLAIMED // 4)
+        changed = _onnx_bombs.claiming(data, count, CLAIMED // 4)
     elif _formats.is_schema(data):
-        made = _formats.rezipped(data, lambda _, content: _formats.claiming(content, numbers))
+        changed = _formats.rezipped(data, lambda _, content: _formats.claiming(content, numbers))
     else:
         wrapped = _formats.of(data)
         if wrapped is _formats.CONTAINER:
             wrapped = _formats.PLAIN  # the claim stands in its table, too
-        made = wrapped.wrap(_formats.claiming(plain := wrapped.unwrap(data), numbers))
-        if made == wrapped.wrap(plain):
+        changed = wrapped.wrap(_formats.claiming(plain := wrapped.unwrap(data), numbers))
+        if changed == wrapped.wrap(plain):
             raise UnsupportedError("where it says how large an array is, is not known")
-    Path(path).write_bytes(made)
+    Path(path).write_bytes(changed)
 
 
 def claimed_bytes(backend: Backend, path: str) -> None:
@@ -221,8 +221,8 @@ def _graph(
 
     def craft(backend: Backend, path: str) -> None:
         dump(backend, honest(), path)
-        made = change(_onnx_bombs.dumped(backend, path), path)
-        Path(path).write_bytes(made)
+        changed = change(_onnx_bombs.dumped(backend, path), path)
+        Path(path).write_bytes(changed)
 
     return Shape(craft, _onnx_bombs.check, outside)
 

@@ -1,6 +1,6 @@
-"""What artifacts are wrapped in, told by their first bytes, so that crafted ones are wrapped alike.
+"""The wrappers of artifacts, known by their first bytes, so that crafted ones are wrapped alike.
 
-No backend is named here: what is not known by its first bytes is taken as it is.
+No backend is named here: what has other first bytes is taken as it is.
 """
 
 import io
@@ -50,12 +50,12 @@ def is_schema(data: bytes) -> bool:
 
 def rezipped(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
     """Return a zip with other contents, compressed as before, with right checksums."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(made, "w") as after:
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(changed, "w") as after:
         for member in before.infolist():
             content = change(member.filename, before.read(member))
             after.writestr(member.filename, content, compress_type=member.compress_type)
-    return made.getvalue()
+    return changed.getvalue()
 
 
 def claiming(plain: bytes, numbers: dict[int, int]) -> bytes:
@@ -63,7 +63,7 @@ def claiming(plain: bytes, numbers: dict[int, int]) -> bytes:
 
     Args:
         plain: unwrapped.
-        numbers: what is to be said instead of each.
+        numbers: the larger number for each.
     """
     for number, more in numbers.items():
         for code in ("<Q", ">Q", "<I"):
@@ -102,8 +102,8 @@ def _claim_gzip(plain: bytes, size: int) -> bytes:
 
 
 def _claim_lzma(plain: bytes, size: int) -> bytes:
-    made = _lzma_alone(plain)
-    return made[:5] + struct.pack("<Q", size) + made[13:]
+    packed = _lzma_alone(plain)
+    return packed[:5] + struct.pack("<Q", size) + packed[13:]
 
 
 def _claim_lz4(plain: bytes, size: int) -> bytes:

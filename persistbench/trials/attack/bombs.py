@@ -136,9 +136,9 @@ def _honest(path: str) -> str:
 def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator[Result]:
     """Yield what is known after each step: audit, load, use."""
     backend, how = backends.for_trials()[backend_id], _bombs.SHAPES[shape]
-    look = how.look or (backend.audit if backend.claims.audits else None)
-    if look:  # what code and buffers take that stay in memory, the bomb does not
-        look(_honest(path))
+    inspect = how.inspect or (backend.audit if backend.claims.audits else None)
+    if inspect:  # what code and buffers take that stay in memory, the bomb does not
+        inspect(_honest(path))
     _use(backend.load(_honest(path)))
     if tight is not None:
         child.tighten(tight)
@@ -153,7 +153,7 @@ def _open(backend_id: str, shape: str, path: str, tight: int | None) -> Iterator
         nonlocal answer
         answer = _use(loaded)
 
-    calls = {"audit": look and partial(look, path), "load": load, "use": use}
+    calls = {"audit": inspect and partial(inspect, path), "load": load, "use": use}
     result = Result(Verdict(Outcome.SAME))
     for step, outcome in _STEPS.items():
         call = calls[step]

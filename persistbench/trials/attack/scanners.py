@@ -29,7 +29,7 @@ from persistbench.trials.trial import Trial
 
 MARKER, CLEAN = "marker", "clean"
 
-SAID = FLAGGED, ERROR, SILENT = "flagged", "error", "clean"
+ANSWERS = FLAGGED, ERROR, SILENT = "flagged", "error", "clean"
 """What a scanner can say of a file. That it has not read the file is an error, too."""
 
 
@@ -40,14 +40,14 @@ class Scanner:
     Attributes:
         name: of the program and of the distribution that it comes with.
         arguments: returns those that let it judge a file and write a report.
-        said: returns what it says, from its exit status, what it printed, and its report, which
+        answer: returns what it says, from its exit status, what it printed, and its report, which
             is empty if there is none. A program of Python that breaks down ends with 1, as one
-            that has found something does: the status alone tells nothing.
+            that flags a file does: the status alone tells nothing.
     """
 
     name: str
     arguments: Callable[[str, str], list[str]]
-    said: Callable[[int, str, str], str]
+    answer: Callable[[int, str, str], str]
 
     @property
     def program(self) -> str | None:
@@ -114,7 +114,7 @@ class Result(base.Result):
         counts: number of files by what it says.
     """
 
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SAID, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ANSWERS, 0))
 
 
 class Scanners(base.OneByOne):
@@ -167,7 +167,7 @@ class Scanners(base.OneByOne):
             reason = f"{backend.id} saves nothing that could be scanned"
             return Result(Verdict(Outcome.UNSUPPORTED, reason))
         counts = Counter(scanned(scanner, file) for file in files)
-        return Result(Verdict(Outcome.SAME), {word: counts[word] for word in SAID})
+        return Result(Verdict(Outcome.SAME), {word: counts[word] for word in ANSWERS})
 
 
 @cache
@@ -201,13 +201,13 @@ def mark(backend: Backend, folder: Path) -> None:
 class _Scan(base.Result):
     """What a scanner says of one file; a child that dies has not read the file."""
 
-    said: str = ERROR
+    answer: str = ERROR
 
 
 def scanned(scanner: Scanner, file: Path) -> str:
     """Let a child run the scanner on a file; return what it says."""
     work = (scanner.name, scanner.program, file)
-    return _Scan.from_child(_scan, *work, limits=Scanners.limits).said
+    return _Scan.from_child(_scan, *work, limits=Scanners.limits).answer
 
 
 @in_child
@@ -225,5 +225,5 @@ def _scan(name: str, program: str, file: Path) -> Iterator[_Scan]:
         stdin=subprocess.DEVNULL,
     )
     written = report.read_text(encoding="utf-8") if report.is_file() else ""
-    said = scanner.said(done.returncode, done.stdout + done.stderr, written)
-    yield _Scan(Verdict(Outcome.SAME), said)
+    answer = scanner.answer(done.returncode, done.stdout + done.stderr, written)
+    yield _Scan(Verdict(Outcome.SAME), answer)

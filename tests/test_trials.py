@@ -1,0 +1,158 @@
+"""What all kinds of trial share: a child that dies, lies or ends early costs only what it must."""
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persistbench.errors import UserError
+from persistbench.outcomes import Outcome, Verdict
+from persistbench.trials import base
+from persistbench.trials.accident._faults import BATCH, Faults, Result
+from persistbench.trials.accident.truncation import Truncation
+from persistbench.trials.base import NO_ANSWER, in_child
+from persistbench.trials.selection import Selection, usual
+from persistbench.trials.trial import Trial
+from tests._doubles import Missing, known
+
+SAME = Verdict(Outcome.SAME)
+
+
+@dataclass(frozen=True)
+class Counted(base.Result):
+    """A result that tells how far the child came."""
+
+    steps: int = 0
+
+
+@in_child
+def counts(steps: int, end: str) -> Iterator[Any]:
+    """Count, then end in one way."""
+    for step in range(1, steps + 1):
+        yield Counted(SAME, step)
+    if end == "lies":
+        yield Result()
+    if end == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("steps", "end", "outcome", "reason"),
+    [
+        (2, "well", Outcome.SAME, ""),
+        (2, "dies", Outcome.CRASH, "ended by signal SIGKILL"),
+        (2, "lies", Outcome.CRASH, "the process has sent what is no answer"),
+        (0, "well", Outcome.CRASH, "no answer"),
+    ],
+)
+def test_last_result_of_a_child_is_kept(
+    steps: int, end: str, outcome: Outcome, reason: str
+) -> None:
+    """However a child ends, what it told before stands, with the verdict on its end."""
+    result = Counted.from_child(counts, steps, end)
+    assert result.verdict.outcome is outcome
+    assert result.verdict.reason.startswith(reason)
+    assert result.steps == steps
+    assert result.facts == {"steps": steps}
+
+
+def test_work_of_a_child_is_refused_elsewhere() -> None:
+    """A function for a child does nothing in a process without limits."""
+    with pytest.raises(UserError, match="runs in the sandbox only"):
+        counts(1, "well")
+
+
+@in_child
+def tries(items: Sequence[str], prepared: str) -> Iterator[Verdict]:
+    """Prepare, then do to each item what its name says."""
+    if prepared == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if prepared == "silent":
+        return
+    yield SAME if prepared == "same" else Verdict(Outcome.UNSUPPORTED, prepared)
+    for item in items if prepared == "same" else ():
+        if item == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield Verdict(Outcome.SAME, item)
+        if item == "ends":
+            return
+
+
+def test_item_that_kills_costs_no_other() -> None:
+    """After an item that kills or ends the child, another child does the rest, in order."""
+    verdicts = list(base.each(tries, ["one", "dies", "two", "ends", "dies"], "same"))
+    assert [one.outcome for one in verdicts] == ["same", "crash", "same", "same", "crash"]
+    assert [one.reason for one in verdicts if one.same] == ["one", "two", "ends"]
+
+
+@pytest.mark.parametrize(
+    ("prepared", "outcome", "reason"),
+    [
+        ("not so", Outcome.UNSUPPORTED, "not so"),
+        ("dies", Outcome.ERROR_AT_BUILD, "the fit: ended by signal SIGKILL"),
+        ("silent", NO_ANSWER.outcome, NO_ANSWER.reason),
+    ],
+)
+def test_preparation_that_fails_is_the_verdict_on_all(
+    prepared: str, outcome: Outcome, reason: str
+) -> None:
+    """Where the child cannot begin, each item has the reason, and no further child is started."""
+    verdicts = list(base.each(tries, ["one", "two"], prepared))
+    assert [one.outcome for one in verdicts] == [outcome, outcome]
+    assert all(one.reason.startswith(reason) for one in verdicts)
+
+
+class Shared(base.OneByOne):
+    """A kind whose preparation fails for one subject."""
+
+    name = "shared"
+    version = 1
+    shared = ("subject", "backend")
+    subjects = ("fails", "goes on")
+    result_type = Counted
+
+    def facts(self, trial: Trial) -> dict[str, str]:
+        return {"about": trial.subject}
+
+    def prepare(self, trial: Trial, backend: object, folder: Path) -> Verdict:
+        (folder / "prepared").touch()
+        return NO_ANSWER if trial.subject == "fails" else SAME
+
+    def result(self, trial: Trial, backend: object, folder: Path) -> Counted:
+        return Counted(SAME, len(list(folder.iterdir())))
+
+
+def test_kind_says_only_what_is_special() -> None:
+    """Tasks, folders and records come from the base; what preparation refuses is not tried."""
+    tasks = Shared(usual([], ["pickle-5", "joblib"])).tasks()
+    records = {(one["subject"], one["backend"]): one for task in tasks for one in task()}
+    assert len(tasks) == len(records) == 4
+    for (subject, _), record in records.items():
+        assert record["about"] == subject
+        outcome = ("crash", 0) if subject == "fails" else ("same", 1)
+        assert (record["outcome"], record["steps"]) == outcome
+
+
+def test_missing_library_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that is not there gets not-installed with the facts of nothing."""
+    backend = Missing()
+    with known(monkeypatch, backend):
+        for task in Shared(Selection((), (backend,))).tasks():
+            (record,) = task()
+            assert (record["outcome"], record["steps"]) == ("not-installed", 0)
+            assert "pip install no-such-library" in record["reason"]
+
+
+def test_damage_without_a_bit_can_be_recorded() -> None:
+    """A truncation that goes unnoticed has no bit, and its record is one all the same."""
+    kind: Faults = Truncation(usual(["small"], ["pickle-5"]))
+    trial = kind.tasks()[0].trials[0]
+    silent = [[0, None, Outcome.VALUES_DIFFER, "predict"]]
+    result = Result(Verdict(Outcome.VALUES_DIFFER), 9, {"values-differ": 1}, {}, silent, 1)
+    record = trial.record(result.verdict, **kind.facts(trial), **result.facts)
+    assert record["silent"] == silent
+    assert record["wanted"] == Truncation.count > BATCH
