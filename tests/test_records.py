@@ -1,8 +1,11 @@
-"""Outcome records survive interruption and do not repeat themselves."""
+"""Records have one form for writer and reader; outcomes survive interruption and never repeat."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +14,10 @@ from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.records import jsonl, outcome, run
+from persistbench.records import about, calibration, forms, jsonl, outcome, pairs, run
+from persistbench.records.collect import collect
+from persistbench.trials import kinds
+from tests._results import describe, measured, record
 
 CELL = Cell(catalogue.get("small"), backends.get("pickle-5"))
 REFUSED = Verdict(Outcome.ERROR_AT_DUMP, "TypeError: <script>")
@@ -130,3 +136,142 @@ def test_cut_off_line_is_named_and_the_next_one_whole(path: Path, keep: int) -> 
 def test_refusals_are_results_and_wrong_answers_failures(verdict: Verdict, status: str) -> None:
     """Only what was said before anything was saved is n/a; the rest that is not same failed."""
     assert outcome.status(verdict) == status
+
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def test_every_line_of_the_committed_results_is_read() -> None:
+    """The typed readers leave none of them out, and nothing that is read warns."""
+    readers: dict[str, Callable[[Path], tuple[Any, list[str]]]] = {
+        "*.outcomes.jsonl": outcome.read,
+        "*.pairs.jsonl": pairs.read,
+        "trials/*.jsonl": lambda path: jsonl.read_typed(path, forms.decode),
+        about.FILE: lambda path: jsonl.read_typed(
+            path, msgspec.json.Decoder(about.Backend | about.Pipeline).decode
+        ),
+        calibration.FILE: lambda path: jsonl.read_typed(
+            path, msgspec.json.Decoder(calibration.Calibration).decode
+        ),
+    }
+    for pattern, reader in readers.items():
+        paths = list(RESULTS.glob(f"*/{pattern}"))
+        assert paths, pattern
+        for path in paths:
+            records, broken = reader(path)
+            assert not broken
+            assert len(records) == path.read_bytes().count(b"\n")
+    assert not collect(RESULTS).warnings
+
+
+def test_structs_know_every_field_of_the_committed_results() -> None:
+    """What a trial wrote, its struct names: nothing is dropped in silence."""
+    for path in RESULTS.glob("*/trials/*.jsonl"):
+        for line in jsonl.read(path)[0]:
+            assert forms.checked(line) is line
+    fields = set(outcome.Record.__struct_encode_fields__)
+    for path in RESULTS.glob("*/*.outcomes.jsonl"):
+        assert all(line.keys() <= fields for line in jsonl.read(path)[0])
+
+
+def test_every_kind_of_trial_has_a_struct() -> None:
+    """A kind of trial that nobody can read back does not go unnoticed."""
+    made = {*kinds.discover(), forms.SURVIVAL, forms.CUSTOM_CODE, forms.EXACTNESS}
+    assert made == set(forms.KINDS)
+
+
+def trial_record(**facts: Any) -> dict[str, Any]:
+    """Return the record of a leak, with these facts."""
+    names = {"trial": "leaks", "subject": "cache", "backend": "joblib", "date": "2026-01-01"}
+    return {**names, "outcome": "same", "reason": "", "found": "no", **facts}
+
+
+@pytest.mark.parametrize("facts", [{"found": "nowhere"}, {"outcome": "fine"}, {"colour": "red"}])
+def test_trial_cannot_write_what_its_reader_leaves_out(facts: dict[str, Any]) -> None:
+    """A fact of another form, or of a name that the struct lacks, is refused before it is kept."""
+    assert forms.checked(trial_record())
+    with pytest.raises(TypeError, match="leaks"):
+        forms.checked(trial_record(**facts))
+
+
+def test_fields_of_newer_versions_are_tolerated(tmp_path: Path) -> None:
+    """A record with a field that nobody knows here is read without it."""
+    path = tmp_path / "a.jsonl"
+    jsonl.append(path, [trial_record(colour="red")])
+    (record,), broken = jsonl.read_typed(path, forms.decode)
+    assert isinstance(record, forms.Leak)
+    assert not broken
+    newer = OUTCOME | {"colour": "red"}
+    jsonl.append(tmp_path / "b.jsonl", [newer])
+    assert len(outcome.read(tmp_path / "b.jsonl")[0]) == 1
+
+
+OUTCOME = {
+    **{"pipeline": "small", "backend": "joblib", "access": "load", "question": ""},
+    **{"status": "ok", "outcome": "same", "reason": ""},
+}
+
+
+@pytest.mark.parametrize(
+    "foreign", [{"status": "splendid"}, {"outcome": "fine"}, {"access": "guess"}, {"reason": None}]
+)
+def test_foreign_outcomes_are_named_and_left_out(tmp_path: Path, foreign: dict[str, Any]) -> None:
+    """A line that does not fit the record is counted, and the first of them is named."""
+    path = tmp_path / "a.outcomes.jsonl"
+    jsonl.append(path, [OUTCOME, OUTCOME | foreign])
+    records, (sentence,) = outcome.read(path)
+    assert [record.backend for record in records] == ["joblib"]
+    assert sentence.startswith(f"{path} has 1 foreign lines, which are left out")
+    assert "line 2" in sentence
+
+
+@pytest.mark.parametrize("text", ["end\u2028of\x85line", "half \udc80 a character", "a\nb\r\tc"])
+def test_any_text_is_one_line(tmp_path: Path, text: str) -> None:
+    """Whatever an exception says, its record stays one line that can be read."""
+    path = tmp_path / "a.jsonl"
+    jsonl.append(path, [OUTCOME | {"reason": text}, OUTCOME])
+    records, broken = outcome.read(path)
+    assert not broken
+    assert [record.reason for record in records] == [text.replace("\udc80", "?"), ""]
+
+
+def test_all_records_are_read_once_in_a_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first process sorts them; thousands after it read the last word of their own key."""
+    outcome.keep(CELL, REFUSED)
+    monkeypatch.setenv(run.VARIABLE, str(run.begin(path, "0.6.6")))
+    calls: list[Path] = []
+    read = outcome.read
+    monkeypatch.setattr(outcome, "read", lambda file: (calls.append(file), read(file))[1])
+    for question in ("", "load", "load", ""):
+        outcome.keep(CELL, REFUSED, question)
+    outcome.withdraw(CELL, "load")
+    assert calls == [path]
+    assert [record.question for record in read(path)[0]] == ["", "load"]
+
+
+def test_text_of_a_reason_is_no_record(path: Path) -> None:
+    """A reason that looks like a newer record of the same cell does not hide the record."""
+    outcome.keep(CELL, REFUSED)
+    (record,), _ = outcome.read(path)
+    hostile = '{"cell":"' + record.cell + '","found":"' + "0" * 16 + '"}'
+    outcome.keep(CELL, Verdict(Outcome.CRASH, f'{hostile} {{"cell": "{record.cell}"'), "load")
+    outcome.keep(CELL, REFUSED)
+    assert len(outcome.read(path)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("libraries", "shown"),
+    [
+        ({"numpy": "2.4"}, "asv not recorded, asv_runner not recorded, numpy 2.4"),
+        ({"asv": "0.6", "asv_runner": "0.3"}, "asv 0.6, asv_runner 0.3"),
+        ({}, None),
+    ],
+)
+def test_older_records_name_no_instrument(
+    tmp_path: Path, libraries: dict[str, str], shown: str | None
+) -> None:
+    """Where records were made before they named asv and asv_runner, the page says so."""
+    path = measured(describe(tmp_path), [1.0, 2.0, 3.0, 4.0])
+    record(path, pipeline="small", backend="joblib", reason="", libraries=libraries)
+    (platform,) = collect(tmp_path).platforms
+    assert dict(platform.facts).get("libraries") == shown
