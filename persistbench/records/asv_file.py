@@ -131,8 +131,8 @@ def result_files(results: Path) -> list[tuple[Path, str]]:
     Args:
         results: asv's results folder.
     """
-    found = sorted(iter_results_paths(str(results)))
-    return [(Path(folder, name), machine) for folder, name, machine in found]
+    paths = sorted(iter_results_paths(str(results)))
+    return [(Path(folder, name), machine) for folder, name, machine in paths]
 
 
 def described(results: Path) -> dict[str, Benchmark]:

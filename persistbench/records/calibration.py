@@ -46,7 +46,7 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """What was found out.
+    """What a calibration says of its machine.
 
     Attributes:
         date: of the end, UTC.

@@ -101,7 +101,7 @@ class Table:
         samples: the single calls behind a figure, by its cell, in the order of the rounds;
             none for what is not timed.
         derived: for each timed figure, its CPU time (question ``load_cpu``) and its ratio to
-            each reference that was called in turn with it (question ``load/pickle-5``).
+            each reference that was paired with it (question ``load/pickle-5``).
         calibrations: what is known of the instrument, by machine.
         trials: the newest record of everything that was tried, by machine and trial.
         about: what backends and pipelines said of themselves, by machine.
@@ -117,35 +117,35 @@ class Table:
     about: dict[str, About] = field(default_factory=dict)
 
     def claims(self, index: int) -> dict[str, Backend]:
-        """Return what the backends said of themselves on the machine of a place, by id."""
+        """Return what the backends said of themselves on the machine of a platform, by id."""
         return self.about.get(self.platforms[index].machine, About()).backends
 
     def tried(self, trial: str) -> list[tuple[int, list[dict[str, Any]]]]:
-        """Return the records of a trial with the index of their place, where there are any."""
+        """Return the records of a trial with the index of their platform, where there are any."""
         result = [
-            (index, self.trials.get(place.machine, {}).get(trial, []))
-            for index, place in enumerate(self.platforms)
+            (index, self.trials.get(platform.machine, {}).get(trial, []))
+            for index, platform in enumerate(self.platforms)
         ]
         return [(index, own) for index, own in result if own]
 
     def untried(self, trial: str) -> list[int]:
-        """Return the indices of the places without a record of a trial."""
+        """Return the indices of the platforms without a record of a trial."""
         tried = {index for index, _ in self.tried(trial)}
         return [index for index in range(len(self.platforms)) if index not in tried]
 
-    def cells(self, place: Platform) -> Cells:
-        """Return the figures of one place by pipeline (alphabetically), backend, question."""
-        return self._where(place, lambda figure: not figure.scaled)
+    def cells(self, platform: Platform) -> Cells:
+        """Return the figures of one platform by pipeline (alphabetically), backend, question."""
+        return self._where(platform, lambda figure: not figure.scaled)
 
-    def scaled(self, place: Platform) -> Cells:
+    def scaled(self, platform: Platform) -> Cells:
         """Return those of pipelines that are not in the catalogue, but one of many sizes."""
-        return self._where(place, lambda figure: figure.scaled)
+        return self._where(platform, lambda figure: figure.scaled)
 
-    def _where(self, place: Platform, wanted: Callable[[Figure], bool]) -> Cells:
+    def _where(self, platform: Platform, chosen: Callable[[Figure], bool]) -> Cells:
         result: Cells = defaultdict(lambda: defaultdict(dict))
         for figure in self.figures:
-            here = (figure.machine, figure.environment) == (place.machine, place.environment)
-            if here and wanted(figure):
+            here = (figure.machine, figure.environment) == (platform.machine, platform.environment)
+            if here and chosen(figure):
                 result[figure.pipeline][figure.backend][figure.question] = figure
         return dict(sorted(result.items()))
 

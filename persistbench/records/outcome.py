@@ -115,7 +115,7 @@ def keep(cell: Examined, verdict: Verdict, question: str = "") -> None:
 
     Args:
         cell: what was examined.
-        verdict: what was found.
+        verdict: on the cell.
         question: the only question that the verdict concerns, such as
             ``map_first_predict``; empty for all of the cell's.
 

@@ -65,9 +65,9 @@ def read(path: Path) -> tuple[dict[Key, Pairs], list[str]]:
 _DECODER = msgspec.json.Decoder(Pairs)
 
 
-def write(path: Path, found: Iterable[Pairs]) -> None:
+def write(path: Path, cells: Iterable[Pairs]) -> None:
     """Write a file of pairs to a temporary name and move it into place."""
-    lines = b"".join(msgspec.json.encode(pairs) + b"\n" for pairs in found)
+    lines = b"".join(msgspec.json.encode(pairs) + b"\n" for pairs in cells)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
         temporary = Path(folder, path.name)
         temporary.write_bytes(lines)

@@ -35,28 +35,30 @@ def read(results: Path) -> tuple[Trials, list[str]]:
     return result, warnings
 
 
-def newest(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def newest(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the newest record of each trial, subject, backend and condition, in that order.
 
     Of two with the same date it is the later line.
     """
     last: dict[tuple[str, ...], dict[str, Any]] = {}
-    for record in found:
+    for record in records:
         cell = tuple(record.get(name) or "" for name in ("trial", "subject", "backend", "place"))
         if cell not in last or record["date"] >= last[cell]["date"]:
             last[cell] = record
     return [last[cell] for cell in sorted(last)]
 
 
-def alike(found: Iterable[dict[str, Any]], word: Callable[[dict[str, Any]], str]) -> dict[str, str]:
+def alike(
+    records: Iterable[dict[str, Any]], word: Callable[[dict[str, Any]], str]
+) -> dict[str, str]:
     """Return the name under which each backend is shown: those that are alike share one.
 
     Args:
-        found: records of one trial.
+        records: of one trial.
         word: what is shown of a record; backends with the same words everywhere are alike.
     """
     shown: dict[str, dict[str, str]] = defaultdict(dict)
-    for record in found:
+    for record in records:
         cell = f"{record['subject']} {record.get('place') or ''}"
         shown[record["backend"]][cell] = word(record)
     return named(shown)
@@ -91,10 +93,10 @@ def members(names: dict[str, str]) -> dict[str, list[str]]:
     return {name: group for name, group in result.items() if len(group) > 1}
 
 
-def versions(found: Iterable[dict[str, Any]]) -> str:
+def versions(records: Iterable[dict[str, Any]]) -> str:
     """Return with which Python and libraries records were made, in one line."""
     known: dict[str, set[str]] = defaultdict(set)
-    for record in found:
+    for record in records:
         known["Python"].add(record["python"])
         for name, version in record["libraries"].items():
             known[name].add(version)

@@ -26,8 +26,8 @@ def rows(table: Table) -> list[dict[str, Any]]:
     """
     cpu = {figure.cell: figure for figure in table.derived if figure.question.endswith(CPU)}
     result = []
-    for index, place in enumerate(table.platforms):
-        for cells in table.cells(place).values():
+    for index, platform in enumerate(table.platforms):
+        for cells in table.cells(platform).values():
             by_question: dict[str, list[Figure]] = defaultdict(list)
             for figures in cells.values():
                 for question, figure in figures.items():
@@ -44,9 +44,9 @@ def samples(table: Table) -> list[list[float]]:
     """Return the samples of each row of :func:`rows`, in the same order."""
     result = []
     for row in rows(table):
-        place = table.platforms[row["place"]]
+        platform = table.platforms[row["place"]]
         cell = (row["question"], row["pipeline"], row["backend"])
-        own = table.samples.get((place.machine, place.environment, *cell), [])
+        own = table.samples.get((platform.machine, platform.environment, *cell), [])
         result.append([float(f"{call:.4g}") for call in own])
     return result
 

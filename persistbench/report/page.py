@@ -23,7 +23,7 @@ def render(table: Table) -> str:
         measured=bool(rows),
         how_to_measure=HOW_TO_MEASURE,
         warnings=table.warnings,
-        places=_places(table.platforms),
+        places=_platforms(table.platforms),
         pipelines=_pipelines(table),
         figures=dataset.columns(rows),
         samples=dataset.samples(table),
@@ -34,21 +34,23 @@ def render(table: Table) -> str:
     )
 
 
-def _places(places: list[Platform]) -> list[tuple[str, str]]:
-    """Return the address and the name of each place: the machine, and what is special to it.
+def _platforms(platforms: list[Platform]) -> list[tuple[str, str]]:
+    """Return the address and the name of each platform: its machine, and what is special to it.
 
     Versions that all environments share say nothing.
     """
-    every = [set(place.requirements.items()) for place in places]
+    every = [set(platform.requirements.items()) for platform in platforms]
     shared = set.intersection(*every) if every else set()
     result = []
-    for place in places:
+    for platform in platforms:
         own = [
             f"{name} {version}"
-            for name, version in place.requirements.items()
+            for name, version in platform.requirements.items()
             if (name, version) not in shared
         ]
-        result.append((f"{place.machine}/{place.environment}", ", ".join((place.machine, *own))))
+        result.append(
+            (f"{platform.machine}/{platform.environment}", ", ".join((platform.machine, *own)))
+        )
     names = [name for _, name in result]
     return [
         (address, name if names.count(name) == 1 else address.replace("/", ", ", 1))

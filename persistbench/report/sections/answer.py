@@ -40,7 +40,7 @@ class Winner:
 
 def render(table: Table) -> Markup | None:
     """Return one table of winners for each machine and environment."""
-    places = [(index, answers(table, place)) for index, place in enumerate(table.platforms)]
+    places = [(index, answers(table, platform)) for index, platform in enumerate(table.platforms)]
     if not any(result for _, rows in places for result in rows.values()):
         return None
     return fill(
@@ -54,10 +54,10 @@ def render(table: Table) -> Markup | None:
     )
 
 
-def answers(table: Table, place: Platform) -> dict[str, dict[str, Winner]]:
+def answers(table: Table, platform: Platform) -> dict[str, dict[str, Winner]]:
     """Return the winners by pipeline and question; a pipeline that nobody saves has none."""
     result: dict[str, dict[str, Winner]] = {}
-    for pipeline, cells in table.cells(place).items():
+    for pipeline, cells in table.cells(platform).items():
         rivals = {question: _rivals(cells, question) for question in QUESTIONS}
         firsts = {question: best(own.values()) for question, own in rivals.items()}
         result[pipeline] = {
@@ -85,10 +85,10 @@ def summary(rows: dict[str, dict[str, Winner]]) -> list[tuple[str, int, int]]:
     return [(name, count, len(winners)) for name, count in counts.most_common(3)]
 
 
-def refusals(table: Table, place: Platform) -> dict[str, str]:
+def refusals(table: Table, platform: Platform) -> dict[str, str]:
     """Return why nobody saves a pipeline, by its name: the most frequent reason."""
     result: dict[str, str] = {}
-    for pipeline, cells in table.cells(place).items():
+    for pipeline, cells in table.cells(platform).items():
         reasons = Counter(c["dump"].reason for c in cells.values() if "dump" in c)
         del reasons[""]
         if reasons:

@@ -28,8 +28,8 @@ def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for both loads of every backend that has both."""
     return [
         {**charts.dot(index, cells[question]), "line": backend, "way": way}
-        for index, place in enumerate(table.platforms)
-        for backends in table.cells(place).values()
+        for index, platform in enumerate(table.platforms)
+        for backends in table.cells(platform).values()
         for backend, cells in sorted(backends.items())
         if all(question in cells and cells[question].value for question in WAYS.values())
         for way, question in WAYS.items()

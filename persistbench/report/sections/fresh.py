@@ -37,8 +37,8 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each stage of every backend that has them all."""
     result = []
-    for index, place in enumerate(table.platforms):
-        for pipeline, backends in table.cells(place).items():
+    for index, platform in enumerate(table.platforms):
+        for pipeline, backends in table.cells(platform).items():
             for backend, cells in sorted(backends.items()):
                 stages = [cells.get(f"fresh_{stage}") for stage in STAGES]
                 modules = cells.get("fresh_modules")

@@ -44,8 +44,8 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each step and way of opening, of every backend that maps."""
     result = []
-    for index, place in enumerate(table.platforms):
-        for cells in table.cells(place).values():
+    for index, platform in enumerate(table.platforms):
+        for cells in table.cells(platform).values():
             for backend, figures in cells.items():
                 for step, pair in _steps(figures).items():
                     result += [

@@ -38,8 +38,8 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each peak of a pipeline with a payload that is large enough."""
     result = []
-    for index, place in enumerate(table.platforms):
-        for backends in table.cells(place).values():
+    for index, platform in enumerate(table.platforms):
+        for backends in table.cells(platform).values():
             payload = _payload(backends)
             if payload < SMALLEST:
                 continue

@@ -66,8 +66,8 @@ def render(table: Table) -> Markup | None:
         size=size,
         chart=charts.interactive("scaling", chart(result), alt_text),
         places=[
-            (index, {view: rows(table.scaled(place), view) for view in VIEWS})
-            for index, place in enumerate(table.platforms)
+            (index, {view: rows(table.scaled(platform), view) for view in VIEWS})
+            for index, platform in enumerate(table.platforms)
         ],
     )
 
@@ -75,8 +75,8 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for every size, backend, view and place that has a figure."""
     result = []
-    for index, place in enumerate(table.platforms):
-        cells = table.scaled(place)
+    for index, platform in enumerate(table.platforms):
+        cells = table.scaled(platform)
         for view in VIEWS:
             for backend, measured in _by_backend(cells, view).items():
                 unit, _ = UNITS[_kind(view)]

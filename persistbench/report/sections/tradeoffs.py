@@ -56,8 +56,8 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 def points(table: Table, view: str) -> list[dict[str, Any]]:
     """Return a row for every backend of every place and pipeline that has both figures."""
     result = []
-    for index, place in enumerate(table.platforms):
-        for pipeline, cells in table.cells(place).items():
+    for index, platform in enumerate(table.platforms):
+        for pipeline, cells in table.cells(platform).items():
             pairs = [pair for figures in cells.values() if (pair := _pair(figures, view))]
             rivals = [pair for pair in pairs if contends(pair[0])]
             own = []

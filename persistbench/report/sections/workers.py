@@ -25,7 +25,7 @@ def render(table: Table) -> Markup | None:
     return fill(
         "workers.html",
         chart=charts.interactive("workers", chart(rows), alt_text),
-        places=[(index, eight(table, place)) for index, place in enumerate(table.platforms)],
+        places=[(index, eight(table, platform)) for index, platform in enumerate(table.platforms)],
         most=COUNTS[-1],
     )
 
@@ -33,8 +33,8 @@ def render(table: Table) -> Markup | None:
 def points(table: Table) -> list[dict[str, Any]]:
     """Return a row for each number of processes, backend and way."""
     result = []
-    for index, place in enumerate(table.platforms):
-        for backends in table.cells(place).values():
+    for index, platform in enumerate(table.platforms):
+        for backends in table.cells(platform).values():
             for backend, cells in sorted(backends.items()):
                 for way, name in WAYS.items():
                     for count in COUNTS:
@@ -45,10 +45,10 @@ def points(table: Table) -> list[dict[str, Any]]:
     return result
 
 
-def eight(table: Table, place: Platform) -> list[tuple[str, str, str, dict[str, Figure]]]:
+def eight(table: Table, platform: Platform) -> list[tuple[str, str, str, dict[str, Figure]]]:
     """Return pipeline, backend, way and the three sums of the largest number of processes."""
     result = []
-    for pipeline, backends in table.cells(place).items():
+    for pipeline, backends in table.cells(platform).items():
         for backend, cells in sorted(backends.items()):
             for way, name in WAYS.items():
                 sums = {
