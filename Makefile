@@ -4,13 +4,14 @@
 #   make bench ARGS="-b time_load --quick"
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: bench test pictures lint types unit clean
+.PHONY: bench test pictures lint types imports unit clean
 
 bench: .venv/installed
 	@$(BIN)/persistbench bench $(ARGS)
 
-test: lint types unit
+test: lint types imports unit
 
 pictures: .venv/installed
 	$(BIN)/persistbench pictures docs/pictures
@@ -23,13 +24,21 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/mypy
 
+# Which room of the package may import which.
+imports: .venv/installed
+	$(BIN)/lint-imports
+
 # A file's tests stay together, because they share a browser or a run of asv.
 unit: .venv/installed
+	@$(BIN)/python -m tests._browser
 	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
+# The mark is made last: an installation that was interrupted is made again.
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(PIP) uv && $(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[dev]" || \
+	  { echo "uv could not install everything: pip does, which takes minutes."; \
+	    $(PIP) --editable ".[dev]"; }
 	@touch $@
 
 clean:

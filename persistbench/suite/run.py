@@ -125,7 +125,9 @@ def _command(arguments: list[str], selection: tuple[str, ...]) -> list[str]:
 def _asv(root: Path, *arguments: str, **variables: str) -> int:
     """Run asv; on Ctrl-C wait until it has put away its processes and folders."""
     # asv looks for "pythonX.Y" on PATH: let it find this one first, not a shim of that name.
-    paths = [str(Path(sys.base_prefix, "bin")), os.environ.get("PATH", "")]
+    # Last comes uv, which is installed beside this interpreter.
+    beside = str(Path(sys.executable).parent)
+    paths = [str(Path(sys.base_prefix, "bin")), os.environ.get("PATH", ""), beside]
     environment = {**os.environ, **variables, "PATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "asv", *arguments]
     asv = subprocess.Popen(command, cwd=root, env=environment)  # noqa: S603
