@@ -32,6 +32,13 @@ class PinnedUv(Uv):
         """Return whether this type serves a Python; asv's class raises AttributeError here."""
         return python[:1].isdigit() and shutil.which("uv") is not None
 
+    def find_executable(self, executable: str) -> str:
+        """Return the path of a program that asv.conf.json's commands name.
+
+        asv looks for programs in the environment alone; uv is not one of the environment's.
+        """
+        return str(self._uv_path if executable == "uv" else super().find_executable(executable))
+
     def _setup(self) -> None:
         """Called by asv to make the environment."""
         bin_folder = str(Path(self._path, "bin"))
