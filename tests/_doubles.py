@@ -36,6 +36,17 @@ class Double(Backend):
             return pickle.load(file)
 
 
+@dataclass(frozen=True)
+class Faulty(Double):
+    """Is called by what it does wrong; derived doubles do it."""
+
+    fault: str
+
+    @property
+    def id(self) -> str:
+        return self.fault
+
+
 class Missing(Double):
     """A backend whose library nobody has."""
 

@@ -7,7 +7,6 @@ import struct
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,25 +15,17 @@ import numpy as np
 import psutil
 import pytest
 
-from persistbench import backends, sandbox
-from persistbench.backends import Backend
+from persistbench import backends
 from persistbench.outcomes import Outcome
-from persistbench.sandbox import parent
 from persistbench.trials import selection
 from persistbench.trials.attack import _bombs, _formats, _onnx_bombs, bombs
+from tests._doubles import Faulty, Missing, known
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is measured in /proc")
 
 
-@dataclass(frozen=True)
-class Double(Backend):
+class Own(Faulty):
     """A backend in a file of its own, which nobody knows."""
-
-    how: str
-
-    @property
-    def id(self) -> str:
-        return self.how
 
     def dump(self, payload: Any, path: str) -> None:
         with open(path, "wb") as file:
@@ -42,36 +33,21 @@ class Double(Backend):
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         data = Path(path).read_bytes()
-        if self.how == "hungry" and not path.endswith("honest"):
+        if self.fault == "hungry" and not path.endswith("honest"):
             return [np.ones(5 * 10**6)]
         return pickle.loads(data[len(b"unknown") :])
-
-
-@dataclass(frozen=True)
-class Missing(Double):
-    """A backend whose library nobody has."""
-
-    requires = ("no-such-library",)
 
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small bombs, and backends that children know because they are forked from this process."""
-    known: dict[str, Backend] = {"unknown": Double("unknown"), "hungry": Double("hungry")}
-    known["missing"] = Missing("missing")
-    known |= {one: backends.get(one) for one in ("pickle-5", "pickle-5-allowlist", "skops", "onnx")}
-    for backend in known.values():  # which children then need not
-        if not backend.missing:
-            backend.import_modules(shared=True)
-    monkeypatch.setattr(backends, "for_trials", lambda: known)
+    real = map(backends.get, ("pickle-5", "pickle-5-allowlist", "skops", "onnx"))
     monkeypatch.setattr(_bombs, "UNFOLDED", 4 * 10**7)
     monkeypatch.setattr(_bombs, "LEVELS", (100, 100, 10, 25))  # 20 MB, twice
     monkeypatch.setattr(_onnx_bombs, "FLOATS", 10**7)
     monkeypatch.setattr(bombs, "TIGHT", 10**7)
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    yield
-    parent._context = usual
+    with known(monkeypatch, Own("unknown"), Own("hungry"), Missing(), *real):
+        yield
 
 
 def record(shape: str, backend_id: str) -> dict[str, Any]:

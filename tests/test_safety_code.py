@@ -2,25 +2,23 @@
 
 import contextlib
 import os
-import pickle
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from persistbench import backends, sandbox
+from persistbench import backends
 from persistbench.backends import Backend, Claims
 from persistbench.errors import UserError
-from persistbench.sandbox import parent
 from persistbench.trials import selection
 from persistbench.trials.attack import _crafting, code, payloads
 from persistbench.trials.attack.code import Code
 from persistbench.trials.attack.payloads import MARKER, Saved, Shape, has_list
 from persistbench.trials.trial import Task
+from tests._doubles import Faulty, Missing, known, linux
 
 EVERY = {
     id: backend
@@ -28,18 +26,9 @@ EVERY = {
     if not backend.variant and backend.claims.returns != "bytes"
 }
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
 
-
-@dataclass(frozen=True)
-class Double(Backend):
+class Runner(Faulty):
     """A backend that runs a payload, or dies, at one stage."""
-
-    fault: str
-
-    @property
-    def id(self) -> str:
-        return self.fault
 
     @property
     def claims(self) -> Claims:
@@ -48,8 +37,7 @@ class Double(Backend):
     def dump(self, payload: Any, path: str) -> None:
         if self.fault == "dump":
             raise ValueError("no")
-        with open(path, "wb") as file:
-            pickle.dump(payload, file)
+        super().dump(payload, path)
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if self.fault == "dies":
@@ -69,13 +57,6 @@ class Double(Backend):
     def _touch(self, stage: str) -> None:
         if self.fault == stage:
             Path(MARKER).touch()
-
-
-@dataclass(frozen=True)
-class Missing(Double):
-    """A backend whose library nobody has."""
-
-    requires = ("no-such-library",)
 
 
 class Answering:
@@ -107,14 +88,9 @@ SHAPE = Shape("double", Saved(_nothing), key="1")
 @pytest.fixture
 def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Backends with faults, which children know because they are forked from this process."""
-    known: dict[str, Backend] = {fault: Double(fault) for fault in FAULTS}
-    known["missing"] = Missing("missing")
-    monkeypatch.setattr(backends, "for_trials", lambda: known)
     monkeypatch.setattr(payloads, "discover", lambda: {SHAPE.name: SHAPE})
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    yield
-    parent._context = usual
+    with known(monkeypatch, *map(Runner, FAULTS), Missing()):
+        yield
 
 
 def tasks(*chosen: Backend) -> list[Task]:
@@ -140,7 +116,7 @@ def tried(
     return records
 
 
-@linux_only
+@linux
 def test_marker_is_seen_at_the_stage_that_runs_the_payload(doubles: None) -> None:
     """At audit, load, use, or when what was loaded is let go, which counts as use; or never."""
     records = {
@@ -178,12 +154,12 @@ def contradicted(backend: Backend, records: Any) -> list[str]:
     return ran
 
 
-@linux_only
+@linux
 def test_false_claim_is_found(doubles: None) -> None:
     """Whoever runs a payload and claims to run none is contradicted, and the other way round."""
-    ran, innocent = (tried(Double(one)).values() for one in ("load", "never"))
-    assert contradicted(Double("load"), ran) == ["double"]
-    assert contradicted(Double("never"), innocent) == []
+    ran, innocent = (tried(Runner(one)).values() for one in ("load", "never"))
+    assert contradicted(Runner("load"), ran) == ["double"]
+    assert contradicted(Runner("never"), innocent) == []
     assert contradicted(EVERY["pickle-5"], innocent) == ["none has run"]
 
 

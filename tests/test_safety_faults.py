@@ -5,18 +5,15 @@ import os
 import pickle
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from persistbench import backends, sandbox
-from persistbench.backends import Backend
+from persistbench import sandbox
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.sandbox import parent
 from persistbench.trials import _artifacts, selection
 from persistbench.trials.accident import _damage, _faults
 from persistbench.trials.accident._damage import Fault
@@ -24,6 +21,7 @@ from persistbench.trials.accident.bit_flip import BitFlip
 from persistbench.trials.accident.truncation import Truncation
 from persistbench.trials.base import Kind
 from persistbench.trials.trial import Record
+from tests._doubles import Double, known
 
 
 def records(kind: type[Kind], backend_id: str, faults: int = 100) -> list[Record]:
@@ -99,13 +97,8 @@ def test_damage_is_mended(tmp_path: Path, fault: Fault) -> None:
     assert path.read_bytes() == data
 
 
-@dataclass(frozen=True)
-class Fragile(Backend):
+class Fragile(Double):
     """Does worse things with a damaged file than raise: byte by byte, what is written there."""
-
-    @property
-    def id(self) -> str:
-        return "fragile"
 
     def dump(self, payload: Any, path: str) -> None:
         Path(path).write_bytes(bytes(4) + pickle.dumps(payload))
@@ -131,13 +124,9 @@ _poisoned = False
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cell]:
     """A cell of the fragile backend, which children know because they are forked from here."""
-    known = {"fragile": Fragile()}
-    monkeypatch.setattr(backends, "for_trials", lambda: known)
-    usual = sandbox.context()
-    sandbox.fork_from_here()
     monkeypatch.setattr(_damage, "LIMITS", sandbox.Limits(2.0, 2 * 10**9, 10**9))
-    yield Cell(catalogue.get("small"), known["fragile"])
-    parent._context = usual
+    with known(monkeypatch, Fragile()):
+        yield Cell(catalogue.get("small"), Fragile())
 
 
 @pytest.mark.parametrize("together", [True, False])

@@ -1,21 +1,19 @@
 """What looking into an artifact runs and imports is found out."""
 
 import pickle
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from persistbench import backends, sandbox
+from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.errors import UserError
-from persistbench.sandbox import parent
 from persistbench.trials.attack import inspection
 from persistbench.trials.attack.inspection import Inspection
 from persistbench.trials.selection import Selection
+from tests._doubles import Double, known, linux
 
 
 def _load(path: str) -> None:
@@ -33,26 +31,13 @@ def _read(path: str) -> None:
     Path(path).read_bytes()
 
 
-@dataclass(frozen=True)
-class Careless(Backend):
-    """A backend one of whose looks loads the file."""
-
-    @property
-    def id(self) -> str:
-        return "careless"
-
-    def dump(self, payload: Any, path: str) -> None:
-        with open(path, "wb") as file:
-            pickle.dump(payload, file)
-
-    def load(self, path: str, mmap_mode: str | None = None) -> Any:
-        raise NotImplementedError
+class Careless(Double):
+    """A backend one of whose inspections loads the file."""
 
     def inspections(self) -> dict[str, Callable[[str], object]]:
         return {"load": _load, "fail": _fail, "read": _read}
 
 
-@dataclass(frozen=True)
 class Missing(Careless):
     """The same, and nobody has its library."""
 
@@ -63,11 +48,8 @@ class Missing(Careless):
 def careless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Backend]:
     """A planted backend, which children know because they are forked from this process."""
     backend = Careless()
-    monkeypatch.setattr(backends, "for_trials", lambda: {backend.id: backend})
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    yield backend
-    parent._context = usual
+    with known(monkeypatch, backend):
+        yield backend
 
 
 def records(backend: Backend, *shapes: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -80,7 +62,7 @@ def records(backend: Backend, *shapes: str) -> dict[tuple[str, str], dict[str, A
     }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+@linux
 def test_look_that_loads_is_found_out(careless: Backend) -> None:
     """The marker is there after it, also if it failed; what only the crafted file imports counts.
 

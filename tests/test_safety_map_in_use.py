@@ -2,23 +2,19 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import joblib
 import pytest
 
-from persistbench import backends, sandbox
-from persistbench.backends import Backend, Claims
+from persistbench.backends import Claims
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.sandbox import parent
 from persistbench.trials import selection
 from persistbench.trials.accident import map_in_use
 from persistbench.trials.accident.map_in_use import MapInUse, Opened
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+from tests._doubles import Faulty, known, linux
 
 
 class Lazy:
@@ -34,19 +30,12 @@ class Lazy:
         return joblib.load(self._path).predict(X)
 
 
-@dataclass(frozen=True)
-class Double(Backend):
+class Mapper(Faulty):
     """A backend that maps in its own way."""
-
-    how: str
-
-    @property
-    def id(self) -> str:
-        return self.how
 
     @property
     def claims(self) -> Claims:
-        lazy = self.how in ("lazy", "writes")
+        lazy = self.fault in ("lazy", "writes")
         return Claims(memory_maps=True, returns="predictor" if lazy else "estimator")
 
     def dump(self, payload: Any, path: str) -> None:
@@ -55,20 +44,16 @@ class Double(Backend):
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if mmap_mode == "c":
             raise UnsupportedError("not so")
-        if self.how in ("lazy", "writes"):
-            return Lazy(path, self.how == "writes")
+        if self.fault in ("lazy", "writes"):
+            return Lazy(path, self.fault == "writes")
         return joblib.load(path)
 
 
 @pytest.fixture
 def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Children know the doubles because they are forked from this process."""
-    known: dict[str, Backend] = {one: Double(one) for one in ("lazy", "writes", "copies")}
-    monkeypatch.setattr(backends, "for_trials", lambda: known)
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    yield
-    parent._context = usual
+    with known(monkeypatch, *map(Mapper, ("lazy", "writes", "copies"))):
+        yield
 
 
 def records(*backend_ids: str) -> dict[tuple[str, str], dict[str, Any]]:

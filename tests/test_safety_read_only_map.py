@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,10 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from persistbench import Case, backends, sandbox
-from persistbench.backends import Backend
-from persistbench.sandbox import parent
+from persistbench import Case, backends
 from persistbench.trials import selection, survival
 from persistbench.trials.accident.read_only_map import ReadOnlyMap
-
-linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+from tests._doubles import known, linux
 
 
 class Writer(BaseEstimator):
@@ -60,15 +56,11 @@ class Missing(type(backends.get("joblib"))):  # type: ignore[misc]
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One planted estimator and one missing backend, which children know: they are forked."""
-    known: dict[str, Backend] = {one: backends.get(one) for one in ("joblib", "pickle-5")}
-    known["missing"] = Missing()
-    monkeypatch.setattr(backends, "for_trials", lambda: known)
+    real = map(backends.get, ("joblib", "pickle-5"))
     monkeypatch.setattr(survival, "instances", lambda: {"Writer": (Writer, 0)})
     monkeypatch.setattr(survival, "build", lambda name: Case(Writer().fit(None), np.ones((4, 2))))
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    yield
-    parent._context = usual
+    with known(monkeypatch, *real, Missing()):
+        yield
 
 
 def outcomes(tasks: list[Any]) -> dict[tuple[str, str], tuple[str, str]]:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,16 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from persistbench import Case, backends, sandbox
-from persistbench.backends import Backend
+from persistbench import Case, sandbox
 from persistbench.errors import UserError
-from persistbench.sandbox import parent
 from persistbench.trials import selection, survival
 from persistbench.trials.trial import Task
+from tests._doubles import Faulty, Missing, known, linux
 from tests.test_campaign import wait_for
 
 
-@dataclass(frozen=True)
-class Double(Backend):
+class Wrong(Faulty):
     """A backend that does one thing wrong."""
-
-    fault: str
-
-    @property
-    def id(self) -> str:
-        return self.fault
 
     def dump(self, payload: Any, path: str) -> None:
         if self.fault == "killed":
@@ -42,26 +33,17 @@ class Double(Backend):
             time.sleep(60)
         if self.fault == "hungry":
             bytearray(4 * 10**9)
-        with open(path, "wb") as file:
-            pickle.dump(payload, file)
+        super().dump(payload, path)
         if self.fault == "changes":
             payload.coef_ = payload.coef_ + 1
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         if self.fault == "killed-at-load":
             os.kill(os.getpid(), signal.SIGKILL)
-        with open(path, "rb") as file:
-            loaded = pickle.load(file)
+        loaded = super().load(path)
         if self.fault == "forgets":
             del loaded.n_features_in_
         return loaded
-
-
-@dataclass(frozen=True)
-class Missing(Double):
-    """A backend whose library nobody has."""
-
-    requires = ("no-such-library",)
 
 
 FAULTS = ("killed", "hangs", "hungry", "changes", "killed-at-load", "forgets", "none")
@@ -81,14 +63,8 @@ class Dice(BaseEstimator):
 @pytest.fixture
 def doubles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Backends with faults, which children know because they are forked from this process."""
-    known: dict[str, Backend] = {fault: Double(fault) for fault in FAULTS}
-    known["missing"] = Missing("missing")
-    monkeypatch.setattr(backends, "for_trials", lambda: known)
-    monkeypatch.setattr(backends, "get", known.__getitem__)
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    yield
-    parent._context = usual
+    with known(monkeypatch, *map(Wrong, FAULTS), Missing()):
+        yield
 
 
 def tasks(estimators: str, backend_ids: list[str]) -> list[Task]:
@@ -112,7 +88,7 @@ def test_every_estimator_is_asked_for() -> None:
     assert {"HalvingGridSearchCV-1", "HalvingGridSearchCV-2"} <= names
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+@linux
 def test_fault_is_that_backends_outcome(doubles: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash, a hang or hunger is an outcome of its backend; the others go on as if alone."""
     limits = sandbox.Limits(seconds=1.5, memory=2 * 10**9)
@@ -136,7 +112,7 @@ def test_fault_is_that_backends_outcome(doubles: None, monkeypatch: pytest.Monke
     assert result["killed"]["bytes"] is None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+@linux
 def test_random_answers_are_marked(doubles: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """An estimator that disagrees with itself is marked, and not called different."""
     X = np.zeros((5, 2))
@@ -146,7 +122,7 @@ def test_random_answers_are_marked(doubles: None, monkeypatch: pytest.MonkeyPatc
     assert (result["outcome"], result["random"]) == ("same", ["predict"])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
+@linux
 @pytest.mark.parametrize(
     ("how", "reason"), [("raises", "ValueError: no"), ("dies", "the fit: ended by signal SIGKILL")]
 )
