@@ -14,9 +14,8 @@ from persistbench.records.collect import collect
 from persistbench.records.figures import to_csv
 from persistbench.records.questions import COUNTS, STAGES
 from persistbench.report import page as report
-from persistbench.report.compare import apart
 from tests._browser import ready, watched
-from tests._results import N_A, describe, measured, params, record
+from tests._results import N_A, RETURNS, describe, measured, params, record
 
 NAME = "<script>document.title='taken'</script>"
 PIPELINES = ("forest", "small", NAME)
@@ -199,7 +198,7 @@ def test_front_and_notes_are_those_of_the_table(page: Page, site: Path) -> None:
         for row in csv.DictReader(file):
             if (row["machine"], row["pipeline"], row["status"]) == ("desk", "forest", "ok"):
                 result.setdefault(row["backend"], {})[row["question"]] = float(row["value"])
-    result = {name: own for name, own in result.items() if not apart(name)}
+    result = {name: own for name, own in result.items() if name not in RETURNS}
     for across, up in (("size", "load"), ("dump", "load")):
         marks = page.locator(f"[data-chart={across}-{up}] svg.marks .mark-symbol path[aria-label]")
         spoken = [str(mark.get_attribute("aria-label")) for mark in marks.all()]
