@@ -14,7 +14,6 @@ import pytest
 
 from persistbench import backends, sandbox
 from persistbench.backends import Backend, Claims
-from persistbench.sandbox import parent
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="children are forked from the test")
 
@@ -104,9 +103,5 @@ def known(monkeypatch: pytest.MonkeyPatch, *doubles: Backend) -> Iterator[None]:
         if not one.missing:
             one.import_modules(shared=True)  # once here, not in every child
     monkeypatch.setattr(backends, "for_trials", lambda: result)
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    try:
+    with sandbox.forking():
         yield
-    finally:
-        parent._context = usual

@@ -10,15 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, Page
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from persistbench import Case, sandbox
-from persistbench.sandbox import parent
 from pipelines._data import classes
-from tests._browser import chromium
+from tests._browser import PATIENCE_MILLISECONDS, chromium
+
+settings.register_profile("any machine", deadline=None)  # no test depends on its speed
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,12 +55,10 @@ def file_size_limit(limit: int) -> Iterator[None]:
     resource = pytest.importorskip("resource", reason="file-size limits are POSIX")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    usual = sandbox.context()
-    sandbox.fork_from_here()
     try:
-        yield
+        with sandbox.forking():
+            yield
     finally:
-        parent._context = usual
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
@@ -107,5 +108,6 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh tab."""
     result = browser.new_page(viewport={"width": 1280, "height": 900})
+    result.set_default_timeout(PATIENCE_MILLISECONDS)
     yield result
     result.close()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from persistbench.errors import UserError
 from persistbench.records import jsonl
 from persistbench.trials import campaign
 from tests import _campaign
+from tests._waiting import ENOUGH, wait_for
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,14 +40,6 @@ def keys(path: Path) -> list[str]:
 def asked(count: int, kind: str = "nap") -> list[str]:
     """Return the keys that a campaign asks for, sorted."""
     return sorted(one.key for task in _campaign.tasks(count, kind) for one in task.trials)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:
-    """Return as soon as something is the case."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it has not come"
-        time.sleep(0.02)
 
 
 def started(path: Path, count: int, kind: str = "nap") -> subprocess.Popen[bytes]:
@@ -174,7 +167,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lis
         wait_for(lambda: known.is_file() and known.read_text().endswith("}"))
         address = json.loads(known.read_text())["address"]
         with distributed.Client(address, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=30)
+            client.wait_for_workers(2, timeout=ENOUGH)
         yield address, workers
     finally:
         for process in (*workers, scheduler):
@@ -230,7 +223,7 @@ def test_silent_scheduler_is_one_sentence(tmp_path: Path) -> None:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=ENOUGH,
             check=True,
         )
     assert result.stdout.startswith(f"The scheduler '{address}' does not answer: start one with")

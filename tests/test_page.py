@@ -106,7 +106,7 @@ def ranking(page: Page) -> list[tuple[str, float]]:
 
 def cells(page: Page) -> list[str]:
     """Return what the grid says of each of its cells."""
-    page.wait_for_timeout(100)  # charts are drawn after the event
+    page.evaluate("persistbench.settled()")  # charts are drawn after the event
     result = page.locator("[data-chart=grid] svg.marks .mark-rect path[aria-label]").all()
     return [str(cell.get_attribute("aria-label")) for cell in result]
 
@@ -322,7 +322,7 @@ def test_ties_are_shown_as_ties(page: Page, site: Path) -> None:
     ranks = page.locator("#ranking tbody td:first-child").all_inner_texts()
     assert ranks[:2] == ["1", "=2"]
     page.select_option("[data-setting=question]", "dump")
-    page.wait_for_timeout(100)
+    page.evaluate("persistbench.settled()")
     assert "=1.01" in page.locator("[data-chart=grid] svg.marks text").all_text_contents()
     row = page.locator("#answer div:visible tr", has=page.locator("th", has_text="forest"))
     assert "tie with" in row.locator("[data-heading='fastest dump']").inner_text()

@@ -21,6 +21,7 @@ from persistbench.trials.accident.concurrent_use import ConcurrentUse
 from persistbench.trials.selection import Selection
 from persistbench.trials.trial import Record
 from tests._doubles import Deadly, Double, Missing, known, linux
+from tests._waiting import HANG
 
 
 class Slow(Double):
@@ -61,7 +62,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *ways: str) -> dict
     """Return records by the way to save."""
     monkeypatch.setattr(concurrent_use, "SECONDS", 0.5)
     monkeypatch.setattr(concurrent_use, "SWAPS", 100)
-    monkeypatch.setattr(concurrent_use, "_PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(concurrent_use, "_PATIENCE_SECONDS", HANG)
     with known(monkeypatch, backend):
         (task,) = ConcurrentUse(Selection(("small",), (backend,))).tasks()
         trials = tuple(one for one in task.trials if one.condition in ways)

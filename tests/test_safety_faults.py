@@ -22,6 +22,7 @@ from persistbench.trials.accident.truncation import Truncation
 from persistbench.trials.base import Kind
 from persistbench.trials.trial import Record
 from tests._doubles import Double, known
+from tests._waiting import HANG
 
 
 def records(kind: type[Kind], backend_id: str, faults: int = 100) -> list[Record]:
@@ -124,7 +125,7 @@ _poisoned = False
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cell]:
     """A cell of the fragile backend, which children know because they are forked from here."""
-    monkeypatch.setattr(_damage, "LIMITS", sandbox.Limits(2.0, 2 * 10**9, 10**9))
+    monkeypatch.setattr(_damage, "LIMITS", sandbox.Limits(HANG, 2 * 10**9, 10**9))
     with known(monkeypatch, Fragile()):
         yield Cell(catalogue.get("small"), Fragile())
 

@@ -16,6 +16,7 @@ from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child, parent
+from tests._waiting import ENOUGH, HANG
 
 
 def _same() -> Verdict:
@@ -42,7 +43,7 @@ def _hang() -> Verdict:
 
 def test_answer_of_the_child_is_returned() -> None:
     """The verdict travels whole from the child to the parent."""
-    assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)) == _same()
+    assert sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH)) == _same()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_answer_of_the_child_is_returned() -> None:
 )
 def test_child_that_dies_is_a_crash(function: object, reason: str) -> None:
     """A child that dies without an answer is a crash, with its signal or status."""
-    assert sandbox.run(function, limits=sandbox.Limits(seconds=30)) == Verdict(
+    assert sandbox.run(function, limits=sandbox.Limits(seconds=ENOUGH)) == Verdict(
         Outcome.CRASH, reason
     )  # type: ignore[arg-type]
 
@@ -108,7 +109,7 @@ def _count_and_die(how: str) -> Iterator[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces RLIMIT_DATA")
 def test_memory_over_the_limit_is_named() -> None:
     """A child that wants more memory than it may has an error, whose reason says the limit."""
-    result = sandbox.run(_hungry, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
+    result = sandbox.run(_hungry, limits=sandbox.Limits(seconds=ENOUGH, memory=2 * 10**9))
     assert result == Verdict(Outcome.ERROR_AT_LOAD, "MemoryError (limit: 2 GB of memory)")
 
 
@@ -116,7 +117,7 @@ def test_file_over_the_limit_is_named(tmp_path: Path) -> None:
     """A child that writes a larger file than it may has an error, whose reason says the limit."""
     pytest.importorskip("resource", reason="limits are POSIX")
     result = sandbox.run(
-        _large_file, tmp_path / "file", limits=sandbox.Limits(seconds=30, file_size=10**6)
+        _large_file, tmp_path / "file", limits=sandbox.Limits(seconds=ENOUGH, file_size=10**6)
     )
     assert result.outcome is Outcome.ERROR_AT_DUMP
     assert result.reason.endswith("File too large (limit: files of 1 MB)")
@@ -126,13 +127,13 @@ def test_file_over_the_limit_is_named(tmp_path: Path) -> None:
 def test_child_leaves_no_core_and_does_not_outlive_its_parent() -> None:
     """A child writes no core file, and has an alarm clock for when nobody waits any more."""
     pytest.importorskip("resource", reason="limits are POSIX")
-    assert sandbox.run(_limits, limits=sandbox.Limits(seconds=30)).reason == "0 True"
+    assert sandbox.run(_limits, limits=sandbox.Limits(seconds=ENOUGH)).reason == "0 True"
 
 
 def test_killed_child_with_limits_tells_them() -> None:
     """Where a limit may be why a child died by a signal, the reason names the limits."""
-    result = sandbox.run(_kill, limits=sandbox.Limits(seconds=30, memory=2 * 10**9))
-    assert result.reason == "ended by signal SIGKILL (limits: 30 s, 2 GB of memory)"
+    result = sandbox.run(_kill, limits=sandbox.Limits(seconds=ENOUGH, memory=2 * 10**9))
+    assert result.reason == "ended by signal SIGKILL (limits: 600 s, 2 GB of memory)"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_killed_child_with_limits_tells_them() -> None:
 )
 def test_answers_come_before_the_death(how: str, outcome: Outcome) -> None:
     """What a child has answered before it died is not lost."""
-    result = sandbox.answers(_count_and_die, how, limits=sandbox.Limits(2))
+    result = sandbox.answers(_count_and_die, how, limits=sandbox.Limits(HANG))
     assert [next(result), next(result)] == [1, 2]
     with pytest.raises(sandbox.DeadError) as death:
         next(result)
@@ -149,11 +150,15 @@ def test_answers_come_before_the_death(how: str, outcome: Outcome) -> None:
 
 def test_all_answers_come() -> None:
     """A child that lives gives all its answers."""
-    assert list(sandbox.answers(_count_and_die, "lives", limits=sandbox.Limits(30))) == [1, 2, 3]
+    assert list(sandbox.answers(_count_and_die, "lives", limits=sandbox.Limits(ENOUGH))) == [
+        1,
+        2,
+        3,
+    ]
 
 
 def _run_in_daemon(sending: Any) -> None:
-    sending.send(sandbox.run(_same, limits=sandbox.Limits(seconds=30)))
+    sending.send(sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH)))
 
 
 def test_daemon_may_have_children() -> None:
@@ -178,5 +183,5 @@ def test_last_words_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
         read(*arguments)
 
     monkeypatch.setattr(parent, "_read", late)
-    limits = sandbox.Limits(seconds=30)
+    limits = sandbox.Limits(seconds=ENOUGH)
     assert list(sandbox.answers(range, 3, limits=limits)) == [0, 1, 2]

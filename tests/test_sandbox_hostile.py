@@ -1,5 +1,6 @@
 """A hostile trial is recorded as what it is, and leaves neither processes nor files behind."""
 
+import contextlib
 import ctypes
 import os
 import pickle
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 from persistbench import sandbox
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child, orphans, parent
+from tests._waiting import ENOUGH
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone enforces all limits")
 
@@ -169,11 +172,11 @@ HOSTILE: dict[Callable[[], Iterator[Any]], tuple[Outcome, str]] = {
 }
 
 
-def _last(function: Callable[[], Iterator[Any]]) -> Verdict:
+def _last(function: Callable[[], Iterator[Any]], limits: sandbox.Limits) -> Verdict:
     """Return the last answer, or the verdict on the death."""
     answer = None
     try:
-        for answer in sandbox.answers(function, limits=LIMITS):  # noqa: B007
+        for answer in sandbox.answers(function, limits=limits):  # noqa: B007
             pass
     except sandbox.DeadError as death:
         return death.verdict
@@ -188,11 +191,12 @@ def test_hostile_trial_is_called_what_it_is(
     """Each has its outcome and its reason, and afterwards there is nothing of it left."""
     before = _lying_in(own_tmpdir)
     outcome, reason = HOSTILE[function]
-    result = _last(function)
+    seconds = LIMITS.seconds if outcome is Outcome.TIMEOUT else ENOUGH
+    result = _last(function, replace(LIMITS, seconds=seconds))
     assert (result.outcome, reason in result.reason) == (outcome, True), result
     assert _lying_in(own_tmpdir) == before
     assert not Path("/tmp/persistbench-taken").exists()  # noqa: S108
-    assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)).same
+    assert sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH)).same
 
 
 def _lying_in(folder: Path) -> set[str]:
@@ -222,13 +226,9 @@ def _leaves_a_process(note: Path, daemon: bool) -> Iterator[Any]:
 @pytest.mark.parametrize("forking", [False, True])
 def test_nothing_is_left_running(tmp_path: Path, daemon: bool, forking: bool) -> None:
     """A process that a trial has started is dead when the trial is over, a daemon, too."""
-    usual = sandbox.context()
-    if forking:
-        sandbox.fork_from_here()
-    try:
-        result = list(sandbox.answers(_leaves_a_process, tmp_path / "note", daemon, limits=LIMITS))
-    finally:
-        parent._context = usual
+    limits = replace(LIMITS, seconds=ENOUGH)
+    with sandbox.forking() if forking else contextlib.nullcontext():
+        result = list(sandbox.answers(_leaves_a_process, tmp_path / "note", daemon, limits=limits))
     assert result == [Verdict(Outcome.SAME)]
     assert not _alive(int((tmp_path / "note").read_text()))
 
@@ -291,33 +291,68 @@ def test_what_can_hurt_needs_the_sandbox() -> None:
 
     with pytest.raises(UserError, match="sandbox"):
         child.required()
-    assert sandbox.run(_limited, limits=sandbox.Limits(seconds=30)).same
+    assert sandbox.run(_limited, limits=sandbox.Limits(seconds=ENOUGH)).same
 
 
 def _has_a_child() -> Iterator[Any]:
-    yield sandbox.run(_same, limits=sandbox.Limits(seconds=10))
+    yield sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH))
 
 
 def test_forked_child_may_have_children() -> None:
     """A child that was forked from here forks children itself, and waits for no lock."""
-    usual = sandbox.context()
-    sandbox.fork_from_here()
-    try:
-        assert list(sandbox.answers(_has_a_child, limits=sandbox.Limits(5))) == [_same()]
-    finally:
-        parent._context = usual
+    with sandbox.forking():
+        assert list(sandbox.answers(_has_a_child, limits=sandbox.Limits(ENOUGH))) == [_same()]
 
 
 def test_orphans_of_others_are_left_alone() -> None:
     """Only what a trial has left is killed: other children of the same process live on."""
     other = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    usual = sandbox.context()
-    sandbox.fork_from_here()
     try:
-        assert sandbox.run(_same, limits=sandbox.Limits(seconds=30)).same
+        with sandbox.forking():
+            assert sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH)).same
         assert other.is_running()
         assert other.pid in orphans.children(os.getpid())
     finally:
-        parent._context = usual
         other.kill()
         other.wait()
+
+
+class _Refused:
+    """A child whose fork server is dead for the first tries."""
+
+    pid = 1
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def start(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise ConnectionRefusedError
+
+
+def test_server_that_was_just_killed_is_met_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that the dead fork server refuses is tried until there is a new one."""
+    monkeypatch.setattr(parent, "_PAUSE_SECONDS", 0.0)
+    child = _Refused(3)
+    parent._start_by_server(child)
+    assert child.left == 0
+
+
+def test_server_that_never_comes_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no child can be started, that is the verdict, and nobody else is blamed."""
+    monkeypatch.setattr(parent, "_start", lambda child: _Refused(1).start())
+    verdict = sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH))
+    assert verdict.machine_fault
+    assert "no child process can be started" in verdict.reason
+
+
+def test_child_comes_after_the_fork_server_was_killed() -> None:
+    """Whoever kills the real fork server takes nobody's next child."""
+    assert sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH)).same
+    server = orphans.mother("forkserver")
+    for _ in range(3):
+        if server:
+            os.kill(server, signal.SIGKILL)
+        assert sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH)).same
+        server = orphans.mother("forkserver")

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from persistbench.measure import paired
 from persistbench.records import jsonl, pairs
 from persistbench.records.questions import STAGES
 from persistbench.suite import versions
+from tests._waiting import ENOUGH, wait_for
 from tests.conftest import copy_checkout
 
 EXISTING = ("-E", f"existing:{sys.executable}", "--set-commit-hash", "HEAD")
@@ -403,13 +403,11 @@ def test_interrupted_run_keeps_finished_results(suite: Path) -> None:
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 120
-        while not list(suite.glob("results/*/*-existing*.json")):
-            assert time.monotonic() < deadline
-            assert running.poll() is None
-            time.sleep(0.05)
+        stored = lambda: list(suite.glob("results/*/*-existing*.json"))  # noqa: E731
+        wait_for(lambda: stored() or running.poll() is not None)
+        assert running.poll() is None
         os.killpg(running.pid, signal.SIGINT)
-        done = subprocess.CompletedProcess([], running.wait(timeout=60), "", "")
+        done = subprocess.CompletedProcess([], running.wait(timeout=ENOUGH), "", "")
         assert done.returncode != 0
     finally:
         if running.poll() is None:

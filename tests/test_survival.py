@@ -20,7 +20,7 @@ from persistbench.errors import UserError
 from persistbench.trials import selection, survival
 from persistbench.trials.trial import Task
 from tests._doubles import Faulty, Missing, known, linux
-from tests.test_campaign import wait_for
+from tests._waiting import ENOUGH, HANG, wait_for
 
 
 class Wrong(Faulty):
@@ -91,13 +91,13 @@ def test_every_estimator_is_asked_for() -> None:
 @linux
 def test_fault_is_that_backends_outcome(doubles: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crash, a hang or hunger is an outcome of its backend; the others go on as if alone."""
-    limits = sandbox.Limits(seconds=1.5, memory=2 * 10**9)
+    limits = sandbox.Limits(seconds=HANG, memory=2 * 10**9)
     monkeypatch.setattr(survival.Survival, "limits", limits)
     (task,) = tasks("^Ridge$", [])
     result = outcomes(task)
     assert {name: (one["outcome"], one["reason"]) for name, one in result.items()} == {
         "killed": ("crash", f"ended by signal SIGKILL (limits: {limits})"),
-        "hangs": ("timeout", "not finished after 1.5 s"),
+        "hangs": ("timeout", f"not finished after {HANG:g} s"),
         "hungry": ("error-at-dump", "MemoryError (limit: 2 GB of memory)"),
         "changes": ("same", ""),
         "killed-at-load": ("crash", f"ended by signal SIGKILL (limits: {limits})"),
@@ -204,7 +204,7 @@ def test_interrupted_command_keeps_what_is_done(checkout: Path) -> None:
     )
     wait_for(lambda: files() and files()[0].stat().st_size > 0)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=ENOUGH)
     assert running.returncode == 130
     assert "Stopped. What was done is kept" in said
     assert "Traceback" not in said

@@ -28,7 +28,7 @@ from typing import Any, cast
 
 import psutil
 
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import Outcome, Verdict, explain
 from persistbench.sandbox import orphans
 from persistbench.sandbox.child import Limits, size, work
 
@@ -39,6 +39,7 @@ __all__ = [
     "context",
     "folder",
     "fork_from_here",
+    "forking",
     "preload",
     "run",
     "sweep",
@@ -82,6 +83,18 @@ def fork_from_here() -> None:
     global _context
     if sys.platform == "linux":
         _context = multiprocessing.get_context("fork")
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """Let children be forked from this process within a block, as :func:`fork_from_here` does."""
+    global _context
+    usual = _context
+    fork_from_here()
+    try:
+        yield
+    finally:
+        _context = usual
 
 
 class DeadError(Exception):
@@ -138,7 +151,11 @@ def _answers(
         orphans.adopt()
     before = orphans.children(orphans.mother(method))
     child = context().Process(target=work, args=task)
-    _start(child)
+    try:
+        _start(child)
+    except _NO_SERVER as error:
+        reason = f"no child process can be started: {explain(error)}"
+        return Verdict(Outcome.CRASH, reason, machine_fault=True)
     sending.close()
     arrived: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
     reader = threading.Thread(target=_read, args=(receiving, arrived), daemon=True)
@@ -278,11 +295,31 @@ def _start(child: Any) -> None:
     with _starting:
         daemon = config.pop("daemon", None)
         try:
-            child.start()
+            _start_by_server(child)
             _living.add(child.pid)
         finally:
             if daemon is not None:
                 config["daemon"] = daemon
+
+
+def _start_by_server(child: Any) -> None:
+    """Start a child; where a hostile one has just killed the fork server, by another server.
+
+    multiprocessing starts the server anew when it sees that the old one is dead. Between the death
+    and that moment the server's socket refuses connections, or answers nothing.
+    """
+    for _ in range(_STARTS - 1):
+        try:
+            child.start()
+        except _NO_SERVER:
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+    child.start()
+
+
+_NO_SERVER = (ConnectionError, EOFError)
+_STARTS, _PAUSE_SECONDS = 100, 0.05
 
 
 def _forget() -> None:

@@ -45,6 +45,7 @@ const persistbench = (() => {
   const controls = new Map();
   const followers = [];
   const views = new Map(); // by name of the chart
+  let settling = Promise.resolve(); // until the charts show the settings
   const waiting = new Map(); // data sets of charts, by name of the chart
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -93,7 +94,7 @@ const persistbench = (() => {
     for (const [name, value] of Object.entries(values))
       for (const part of document.querySelectorAll(`[data-${name}]`))
         part.hidden = part.dataset[name] !== String(value);
-    for (const view of views.values()) parameters(view, values);
+    settling = Promise.all([...views.values()].map((view) => parameters(view, values)));
     if (open) for (const follower of followers) follower(values);
   }
 
@@ -189,6 +190,8 @@ const persistbench = (() => {
     rows,
     library,
     drawAll,
+    /** Return a promise that is kept when the charts show the settings. */
+    settled: () => settling,
     address,
     /** Call a function with the settings, when the figures are there and at every change. */
     follow(follower) {
