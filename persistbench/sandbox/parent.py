@@ -276,7 +276,7 @@ _PREFIX = "persistbench-of-"
 _LOOK_SECONDS = 0.25
 """So often a child that has not answered is looked at; most have, before."""
 
-_DYING_SECONDS = 1.0
+_DYING_SECONDS = 5.0
 """A pipe is closed a moment before the process is dead that has crashed."""
 
 _starting = threading.Lock()

@@ -15,6 +15,14 @@ from asv.console import log
 from asv.plugins.uv import Uv
 
 
+_BESIDE = str(Path(sys.executable).parent)
+
+
+def uv() -> str | None:
+    """Return the path of uv: that of PATH, or the one beside this interpreter; None without one."""
+    return shutil.which("uv") or shutil.which("uv", path=_BESIDE)
+
+
 class PinnedUv(Uv):
     """A virtual environment by uv, from the interpreter that runs asv where the version fits."""
 
@@ -22,15 +30,14 @@ class PinnedUv(Uv):
 
     def __init__(self, conf: Any, python: str, requirements: Any, tagged_env_vars: Any) -> None:
         """Find uv on PATH or beside the interpreter; asv's class looks on PATH alone."""
-        if shutil.which("uv") is None:
-            beside = str(Path(sys.executable).parent)
-            os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), beside))
+        if shutil.which("uv") is None and uv() is not None:
+            os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", ""), _BESIDE))
         super().__init__(conf, python, requirements, tagged_env_vars)
 
     @classmethod
     def matches(cls, python: str) -> bool:
         """Return whether this type serves a Python; asv's class raises AttributeError here."""
-        return python[:1].isdigit() and shutil.which("uv") is not None
+        return python[:1].isdigit() and uv() is not None
 
     def find_executable(self, executable: str) -> str:
         """Return the path of a program that asv.conf.json's commands name.

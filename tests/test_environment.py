@@ -1,0 +1,70 @@
+"""asv's environments are made by uv: all pins at once, and nothing newer."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asv import environment as asv_environment
+from asv import util
+from asv.config import Config
+
+from persistbench.suite import environment
+from persistbench.suite.environment import PinnedUv
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> PinnedUv:
+    """The environment that asv.conf.json describes, not yet on the disk."""
+    monkeypatch.chdir(ROOT)
+    (result,) = asv_environment.get_environments(Config.load("asv.conf.json"), None, verbose=False)
+    assert isinstance(result, PinnedUv)
+    return result
+
+
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return the list that commands are added to instead of being run."""
+    ran: list[list[str]] = []
+
+    def note(command: list[str], **_: Any) -> None:
+        ran.append(command)
+
+    monkeypatch.setattr(util, "check_call", note)
+    return ran
+
+
+def test_all_pins_are_installed_by_one_command(
+    made: PinnedUv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each library of the matrix is named once, with its version; asv's own are there, too."""
+    ran = commands(monkeypatch)
+    made._setup()
+    create, install = ran
+    assert create[1] == "venv"
+    assert f"--python={sys.executable}" in create
+    for name, (version,) in Config.load("asv.conf.json").matrix["req"].items():
+        assert install.count(f"{name.removeprefix('pip+')}=={version}") == 1
+    assert [one for one in install if one.startswith("asv_runner")] == ["asv_runner==0.3.2"]
+    assert any(one.startswith("pympler") for one in install)
+
+
+def test_commands_of_the_configuration_find_uv(made: PinnedUv) -> None:
+    """Uv builds and installs the project; it is not one of the environment's own programs."""
+    assert Path(made.find_executable("uv")).is_file()
+
+
+def test_uv_beside_the_interpreter_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`asv run` works in an environment that is not activated."""
+    if not Path(sys.executable).with_name("uv").exists():
+        pytest.skip("uv is not installed beside this interpreter")
+    monkeypatch.chdir(ROOT)
+    usual = [part for part in os.environ["PATH"].split(os.pathsep) if not Path(part, "uv").exists()]
+    monkeypatch.setenv("PATH", os.pathsep.join(usual))
+    assert shutil.which("uv") is None
+    assert PinnedUv.matches("3.11")
+    PinnedUv(Config.load("asv.conf.json"), "3.11", {}, {})
+    assert shutil.which("uv") == environment.uv()
