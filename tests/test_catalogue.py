@@ -3,6 +3,7 @@
 import pickle
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -234,3 +235,49 @@ def test_change_of_a_file_changes_its_key(package: Any) -> None:
     (first.path.parent / "_helper.py").touch()
     keys.add(first.key)
     assert len(keys) == 3
+
+
+def pipeline_of(folder: Path, line: str) -> catalogue.Pipeline:
+    """Return the pipeline of a file that has this line beside its build()."""
+    path = folder / "own.py"
+    path.write_text(f"{line}\n\ndef build():\n    return None\n")
+    return catalogue.Pipeline("own", path, "pipelines")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'TRUSTED = ("a.b", "c.d")',
+        'TRUSTED: tuple[str, ...] = ("a.b", "c.d")',
+        'TRUSTED: Final = ["a.b", "c.d"]',
+        'TRUSTED = ["a.b", "c.d"]',
+    ],
+)
+def test_trusted_names_are_read(tmp_path: Path, line: str) -> None:
+    """A tuple or a list of texts, with a type annotation or without one."""
+    assert pipeline_of(tmp_path, line).trusted == ("a.b", "c.d")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'TRUSTED = "a.b"',
+        "TRUSTED = (name for name in ())",
+        'TRUSTED = ("a.b", NAME)',
+        "TRUSTED = (1,)",
+        'TRUSTED = OTHER = ("a.b",)',
+        'TRUSTED = ()\nTRUSTED += ("a.b",)',
+        'if True:\n    TRUSTED = ("a.b",)',
+        "from pipelines.small import build as TRUSTED",
+    ],
+)
+def test_trusted_that_is_not_understood_is_said(
+    tmp_path: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is admitted, and the pipeline cannot be built before it is written out."""
+    own = pipeline_of(tmp_path, line)
+    assert own.trusted == ()
+    module = SimpleNamespace(build=lambda: pytest.fail("it was built"))
+    monkeypatch.setattr(catalogue.importlib, "import_module", lambda name: module)
+    with pytest.raises(UserError, match=r"own.py: `.*TRUSTED.*` is not understood"):
+        own.build()

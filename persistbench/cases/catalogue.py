@@ -46,7 +46,10 @@ class Pipeline:
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """Names that a safe backend may load: ``TRUSTED``, a tuple of texts in the file."""
+        """Names that a safe backend may load: ``TRUSTED``, a tuple of texts in the file.
+
+        There are none where ``TRUSTED`` cannot be understood; :meth:`build` says so.
+        """
         try:
             return _trusted(self.path.read_text(encoding="utf-8"))
         except (SyntaxError, ValueError, TypeError, OSError):
@@ -65,7 +68,8 @@ class Pipeline:
         """Import the file and fit its pipeline.
 
         Raises:
-            UserError: the file has no ``build()``, or ``build()`` returns no Case.
+            UserError: the file has no ``build()``, ``build()`` returns no Case, or its
+                ``TRUSTED`` is no tuple of texts.
             Exception: the file's own exception.
         """
         module = importlib.import_module(f"{self.package}.{self.name}")
@@ -74,6 +78,13 @@ class Pipeline:
                 f"{self.path} has no function build(): define one that returns a Case "
                 "(or start the file's name with an underscore if it is no pipeline)."
             )
+        try:
+            _trusted(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(
+                f"{self.path}: `{error}` is not understood, because the file is read and not "
+                'imported for it: write the names out, such as TRUSTED = ("module.name",).'
+            ) from error
         case = module.build()
         if not isinstance(case, Case):
             raise UserError(
@@ -85,10 +96,38 @@ class Pipeline:
 
 @functools.cache  # asked for every cell, in each of thousands of processes
 def _trusted(source: str) -> tuple[str, ...]:
+    """Return the names of ``TRUSTED`` in the source of a file; none without it.
+
+    Raises:
+        ValueError: ``TRUSTED`` is no tuple or list of literal texts.
+        SyntaxError: the source is no Python.
+    """
+    names: tuple[str, ...] = ()
     for part in ast.parse(source).body:
-        if isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) == "TRUSTED":
-            return tuple(str(name) for name in ast.literal_eval(part.value))
-    return ()
+        if "TRUSTED" not in _bound(part):
+            continue
+        value = part.value if isinstance(part, (ast.Assign, ast.AnnAssign)) else None
+        alone = isinstance(part, ast.AnnAssign) or len(getattr(part, "targets", ())) == 1
+        if not (alone and isinstance(value, (ast.Tuple, ast.List))):
+            raise ValueError(" ".join(ast.unparse(part).split()))
+        texts = [one.value for one in value.elts if isinstance(one, ast.Constant)]
+        names = tuple(text for text in texts if isinstance(text, str))
+        if len(names) < len(value.elts):
+            raise ValueError(" ".join(ast.unparse(part).split()))
+    return names
+
+
+def _bound(part: ast.stmt) -> set[str]:
+    """Return the names that a statement binds at the top level, or that its parts bind."""
+    if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {part.name}
+    names = {one.id for one in ast.walk(part) if isinstance(one, ast.Name) and _stored(one)}
+    imported = {one.asname or one.name for one in ast.walk(part) if isinstance(one, ast.alias)}
+    return names | imported
+
+
+def _stored(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
 
 
 @functools.cache

@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
 from persistbench.integrity.answers import answers_same, one_thread
@@ -20,7 +22,6 @@ KINDS = ("pss", "uss", "rss")
 REQUESTS = 3
 """Each process answers so many requests while the others hold and answer, too."""
 
-_FIELDS = {"Pss": "pss", "Rss": "rss", "Private_Clean": "uss", "Private_Dirty": "uss"}
 _SECONDS = 300.0
 
 
@@ -110,10 +111,5 @@ def _worker(pipe: Connection, request: tuple[Any, ...], expected: Any) -> None:
 
 def _measured(pids: list[int]) -> dict[str, int]:
     """Return the sums over processes, in bytes."""
-    sums = dict.fromkeys(KINDS, 0)
-    for pid in pids:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-            name, _, rest = line.partition(":")
-            if name in _FIELDS:
-                sums[_FIELDS[name]] += int(rest.split()[0]) * 1024
-    return sums
+    measured = [psutil.Process(pid).memory_full_info() for pid in pids]
+    return {kind: sum(getattr(one, kind) for one in measured) for kind in KINDS}
