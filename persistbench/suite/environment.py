@@ -14,7 +14,6 @@ from asv import util
 from asv.console import log
 from asv.plugins.uv import Uv
 
-
 _BESIDE = str(Path(sys.executable).parent)
 
 
