@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from persistbench.suite import registration
-from persistbench.system import file_system
+from persistbench.system import file_system, machine
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +15,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without asv's machine file."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     return tmp_path
 
 
@@ -43,7 +44,7 @@ def test_other_file_system_is_another_machine(monkeypatch: pytest.MonkeyPatch) -
     first = registration.register()
     monkeypatch.setattr(registration, "file_system", lambda path: "otherfs")
     assert registration.register() != first
-    assert registration.register().endswith("otherfs")
+    assert "-otherfs-" in registration.register()
 
 
 def test_machine_that_the_user_named_stays(home: Path) -> None:
@@ -54,3 +55,37 @@ def test_machine_that_the_user_named_stays(home: Path) -> None:
     mine = registration.describe() | {"machine": "my-desk", "os": "Linux"}
     (home / ".asv-machine.json").write_text(json.dumps({host: mine, "version": 1}))
     assert registration.register() == "my-desk"
+
+
+def test_name_of_the_class_alone_is_replaced(home: Path) -> None:
+    """A machine that was registered here under its class is registered anew."""
+    from asv.machine import Machine
+
+    facts = registration.describe()
+    old = facts | {"machine": facts["machine"].rpartition("-")[0]}
+    host = Machine.get_unique_machine_name()
+    (home / ".asv-machine.json").write_text(json.dumps({host: old, "version": 1}))
+    assert registration.register() == facts["machine"]
+
+
+@pytest.mark.parametrize("other", [("b", "x"), ("a", "y"), ("", "x")])
+def test_machines_of_one_class_differ(other: tuple[str, str]) -> None:
+    """Either id tells two machines of one class apart, and neither id is in the name."""
+    one = machine.local_name("CPU 2", ("a", "x"))
+    assert one == machine.local_name("CPU 2", ("a", "x"))
+    assert one.startswith("cpu-2-")
+    assert len(one) == len("cpu-2-") + 6
+    assert machine.local_name("CPU 2", other) != one
+
+
+def test_ids_stay(home: Path) -> None:
+    """The random id is made once, and a home of its own has its own."""
+    first = machine.ids()
+    assert machine.ids() == first
+    (home / ".local" / "state" / "persistbench" / "machine-id").unlink()
+    assert machine.ids() != first
+
+
+def test_no_local_name_is_that_of_a_reference() -> None:
+    """A class whose slug begins like a reference's name gets another beginning."""
+    assert not machine.local_name("Reference CPU", ("a", "x")).startswith(machine.REFERENCE_PREFIX)

@@ -2,13 +2,13 @@
 
 import os
 import platform
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from persistbench.system import machine
 from persistbench.system.file_system import file_system
 
 _OURS = ", artifacts on "
@@ -23,8 +23,9 @@ def describe() -> dict[str, str]:
     cores = os.cpu_count() or 1
     memory = round(psutil.virtual_memory().total / 2**30)
     files = file_system(Path(tempfile.gettempdir()))
+    kind = f"{facts['cpu']}-{cores}cpu-{memory}gb-{platform.system()}-{files}"
     return facts | {
-        "machine": _slug(f"{facts['cpu']}-{cores}cpu-{memory}gb-{platform.system()}-{files}"),
+        "machine": machine.local_name(kind, machine.ids()),
         "os": f"{_distribution()}, {platform.system()} {platform.release()}{_OURS}{files}",
         "cpu": f"{facts['cpu']} ({cores} cores)",
         "ram": f"{memory} GiB",
@@ -35,7 +36,8 @@ def register() -> str:
     """Make sure that asv knows this machine; return its name.
 
     A machine that the user has registered stays as it is. One that was registered here is
-    described again, under another name, when TMPDIR has moved to another file system.
+    described again, under another name, when TMPDIR has moved to another file system, or when
+    its name is that of its class alone, as it once was.
     """
     from asv.machine import Machine, MachineCollection
     from asv.util import UserError as AsvError
@@ -58,7 +60,3 @@ def _distribution() -> str:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
         return platform.platform(terse=True)
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
