@@ -191,7 +191,7 @@ const persistbench = (() => {
     library,
     drawAll,
     /** Return a promise that is kept when the charts show the settings. */
-    settled: () => settling,
+    settled: () => settling.then(() => null),
     address,
     /** Call a function with the settings, when the figures are there and at every change. */
     follow(follower) {
