@@ -24,7 +24,7 @@ from persistbench.records import (
 from persistbench.records.about import About
 from persistbench.records.asv_file import Benchmark, ForeignError, ResultFile
 from persistbench.records.calibration import Calibration
-from persistbench.records.figures import CPU, CellKey, Figure, Table
+from persistbench.records.figures import CPU, CellKey, Figure, Origin, Table
 from persistbench.records.platforms import Source
 from persistbench.statistics import ratios
 from persistbench.statistics.ratios import LogRatio
@@ -34,6 +34,7 @@ class _Cell(NamedTuple):
     """The newest figure of a cell, and what it stands on."""
 
     started: int
+    commit: str
     figure: Figure
     samples: list[float]
     pairs: pairs.Pairs | None
@@ -75,12 +76,25 @@ def collect(results: Path) -> Table:
     warnings += broken
     only_tried = sorted(tried.keys() - {one.machine for one in known})
     known += [platforms.tried(machine, tried[machine]) for machine in only_tried]
+    known.sort(key=lambda one: one.reference)  # the reader's own come first
     machines = sorted({one.machine for one in known})
     calibrations, claims = _of_machines(results, machines, warnings)
     figures, derived = _with_pairs(newest.values(), calibrations, warnings)
     figures = [_claimed(figure, claims) for figure in figures]
     warnings += _unknown(figures)
-    return Table(figures, known, warnings, timed, derived, calibrations, tried, claims)
+    origins = _origins(newest.values())
+    return Table(figures, known, warnings, timed, derived, calibrations, tried, claims, origins)
+
+
+def _origins(cells: Iterable[_Cell]) -> dict[tuple[str, str, str], Origin]:
+    """Return when and at which commits the figures of each question were measured."""
+    result: dict[tuple[str, str, str], Origin] = {}
+    for cell in cells:
+        if cell.figure.status != "not run":
+            key = (cell.figure.machine, cell.figure.environment, cell.figure.question)
+            own = Origin.of(platforms.day(cell.started), cell.commit)
+            result[key] = result.get(key, Origin()).joined(own)
+    return result
 
 
 def _read(
@@ -126,7 +140,7 @@ def _read(
         for figure, samples in rows:
             own = paired.get(figure.cell[2:])
             used = own is not None and own.version == benchmark.version and figure.status == "ok"
-            cells.append(_Cell(started, figure, samples, own if used else None))
+            cells.append(_Cell(started, result.commit, figure, samples, own if used else None))
     return source, cells
 
 

@@ -5,12 +5,14 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from functools import reduce
 from typing import Any
 
 from persistbench.records.about import About, Backend
 from persistbench.records.calibration import Calibration
 from persistbench.records.questions import SCALED
 from persistbench.statistics.ratios import LogRatio
+from persistbench.system.machine import REFERENCE_PREFIX
 
 CellKey = tuple[str, str, str, str, str]
 """Machine, environment, question, pipeline, backend."""
@@ -74,6 +76,37 @@ Cells = dict[str, dict[str, dict[str, Figure]]]
 
 
 @dataclass(frozen=True)
+class Origin:
+    """When and by which code something was measured or tried.
+
+    Attributes:
+        first: the first day, as ``2026-11-22``; empty where nobody recorded it.
+        last: the last day.
+        commits: of the suite, shortened; none where no record names one.
+    """
+
+    first: str = ""
+    last: str = ""
+    commits: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, day: str, commit: str = "") -> "Origin":
+        """Return the origin of what was done on one day, by one commit."""
+        return cls(day, day, (commit,) if commit else ())
+
+    def joined(self, other: "Origin") -> "Origin":
+        """Return the origin of both."""
+        days = sorted(filter(None, (self.first, self.last, other.first, other.last)))
+        commits = tuple(dict.fromkeys(self.commits + other.commits))
+        return Origin(days[0] if days else "", days[-1] if days else "", commits)
+
+    def __str__(self) -> str:
+        when = " to ".join(dict.fromkeys(filter(None, (self.first, self.last))))
+        by = f"at commit {', '.join(self.commits)}" if self.commits else "commit not recorded"
+        return f"{when or 'date not recorded'}, {by}"
+
+
+@dataclass(frozen=True)
 class Platform:
     """Where and with what figures were measured: rankings never cross its border.
 
@@ -88,6 +121,11 @@ class Platform:
     environment: str
     facts: tuple[tuple[str, str], ...]
     requirements: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def reference(self) -> bool:
+        """Whether its results were published as a reference, and are none of the reader's."""
+        return self.machine.startswith(REFERENCE_PREFIX)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +143,8 @@ class Table:
         calibrations: what is known of the instrument, by machine.
         trials: the newest record of everything that was tried, by machine and trial.
         about: what backends and pipelines said of themselves, by machine.
+        origins: when and by which commits the figures were measured, by machine, environment and
+            question.
     """
 
     figures: list[Figure]
@@ -115,10 +155,27 @@ class Table:
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     trials: dict[str, dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     about: dict[str, About] = field(default_factory=dict)
+    origins: dict[tuple[str, str, str], Origin] = field(default_factory=dict)
 
     def claims(self, index: int) -> dict[str, Backend]:
         """Return what the backends said of themselves on the machine of a platform, by id."""
         return self.about.get(self.platforms[index].machine, About()).backends
+
+    def measured(self, index: int, questions: tuple[str, ...]) -> Origin | None:
+        """Return when the figures of a platform were measured; None where there are none.
+
+        Args:
+            index: of the platform.
+            questions: what the names of the questions begin with.
+        """
+        platform = self.platforms[index]
+        where = (platform.machine, platform.environment)
+        known = [
+            origin
+            for (machine, environment, question), origin in self.origins.items()
+            if (machine, environment) == where and question.startswith(questions)
+        ]
+        return reduce(Origin.joined, known) if known else None
 
     def tried(self, trial: str) -> list[tuple[int, list[dict[str, Any]]]]:
         """Return the records of a trial with the index of their platform, where there are any."""

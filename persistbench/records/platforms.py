@@ -68,7 +68,7 @@ def _facts(sources: list[Source]) -> tuple[tuple[str, str], ...]:
         "file system of the artifacts": record and record.file_system,
         "Python": (record and record.python) or params.get("python"),
         "libraries": _listed(_versions(sources)),
-        "measured": " to ".join(dict.fromkeys(_day(time) for time in _ends(started))),
+        "measured": " to ".join(dict.fromkeys(day(time) for time in _ends(started))),
         "commit of the suite": ", ".join(dict.fromkeys(source.result.commit for source in sources)),
     }
     return tuple((heading, str(text)) for heading, text in facts.items() if text)
@@ -98,5 +98,6 @@ def _ends(times: list[int]) -> list[int]:
     return [min(times), max(times)] if times else []
 
 
-def _day(milliseconds: int) -> str:
+def day(milliseconds: int) -> str:
+    """Return the day of a time, which is given in milliseconds since 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).date().isoformat()

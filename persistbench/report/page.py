@@ -4,7 +4,7 @@ import vl_convert
 
 from persistbench.records import forms
 from persistbench.records.figures import Platform, Table
-from persistbench.report import charts, dataset, sections
+from persistbench.report import charts, dataset, measured, sections
 from persistbench.report.tables import HOW_TO_MEASURE
 from persistbench.report.templates import asset, fill
 
@@ -16,7 +16,12 @@ def render(table: Table) -> str:
     return fill(
         "page.html",
         sections=[
-            (section.__name__.rpartition(".")[2], section.TITLE, html)
+            (
+                section.__name__.rpartition(".")[2],
+                section.TITLE,
+                html,
+                measured.lines(section, table),
+            )
             for section, html in shown
             if html is not None and (rows or table.trials)
         ],
@@ -24,6 +29,7 @@ def render(table: Table) -> str:
         how_to_measure=HOW_TO_MEASURE,
         warnings=table.warnings,
         places=_platforms(table.platforms),
+        notices=measured.notices(table),
         pipelines=_pipelines(table),
         figures=dataset.columns(rows),
         samples=dataset.samples(table),

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from persistbench.errors import UserError
 from persistbench.records.collect import collect
-from persistbench.records.figures import COLUMNS, Figure
+from persistbench.records.figures import COLUMNS, Figure, Platform
 from persistbench.report.compare import ranked
 from persistbench.units import human
 
@@ -89,7 +89,8 @@ def print_table(rows: Ranked, console: Console) -> None:
     """Print one table for each machine and environment: they are never ranked together."""
     places = dict.fromkeys((figure.machine, figure.environment) for _, figure in rows)
     for machine, environment in places:
-        table = Table(title=Text(f"{machine}, {environment}"), title_justify="left")
+        title = f"{machine}, {environment}{_of_another(machine)}"
+        table = Table(title=Text(title), title_justify="left")
         for heading in _HEADINGS:
             right = heading in ("rank", "median", "99 % interval", "samples")
             table.add_column(heading, justify="right" if right else "left", overflow="fold")
@@ -98,6 +99,13 @@ def print_table(rows: Ranked, console: Console) -> None:
                 # Text, not str: names and reasons from outside are not markup.
                 table.add_row(*(Text(part) for part in _texts(rank, figure)))
         console.print(table)
+
+
+def _of_another(machine: str) -> str:
+    """Return what a reader must know of a machine that is a reference; else nothing."""
+    if not Platform(machine, "", ()).reference:
+        return ""
+    return " (reference results, not of your machine: `make bench` measures yours)"
 
 
 _HEADINGS = ("question", "pipeline", "rank", "backend", "median", "99 % interval", "samples", "")

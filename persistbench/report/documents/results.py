@@ -16,9 +16,6 @@ from persistbench.units import human, times
 EQUAL = 1.02
 """A ratio whose interval lies between this and its inverse is equal."""
 
-_PREFIX = "reference-"
-"""The names of machines whose results are the project's own begin with this."""
-
 
 @dataclass(frozen=True)
 class Results:
@@ -114,9 +111,9 @@ def reference(results: Path) -> Results:
         UserError: there is no reference machine, or there are several.
     """
     table = collect(results)
-    own = [index for index, one in enumerate(table.platforms) if one.machine.startswith(_PREFIX)]
+    own = [index for index, one in enumerate(table.platforms) if one.reference]
     if len(own) != 1:
-        raise UserError(f"{results} has {len(own)} machines whose name begins with {_PREFIX}.")
+        raise UserError(f"{results} has {len(own)} reference machines.")
     return Results(table, own[0])
 
 

@@ -2,7 +2,8 @@
 
 A section's file defines ``ORDER`` (its place on the page), ``TITLE`` and
 ``render(table)``, which returns its HTML, or None if the records it shows do not exist
-yet. It may define ``pictures(table)``: the charts that README and docs show, by name.
+yet. ``SHOWS`` and ``TRIALS`` say what it shows, see :mod:`persistbench.report.measured`.
+It may define ``pictures(table)``: the charts that README and docs show, by name.
 The file's name is the section's address on the page.
 """
 

@@ -17,6 +17,7 @@ from persistbench.report.templates import fill
 
 ORDER = 79
 TITLE = "Accident"
+TRIALS = forms.ACCIDENTS
 
 SAVED_HOW = ("own", "renamed")
 

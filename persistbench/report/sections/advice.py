@@ -9,6 +9,7 @@ from persistbench.report.templates import fill
 
 ORDER = 80
 TITLE = "What to do"
+SHOWS = ()  # it is a text
 
 
 def render(table: Table) -> Markup | None:

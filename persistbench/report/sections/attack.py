@@ -17,6 +17,7 @@ from persistbench.report.templates import fill
 
 ORDER = 78
 TITLE = "Attack"
+TRIALS = forms.ATTACKS
 
 RAN = {
     "audit": "code ran when looked at",

@@ -10,6 +10,7 @@ from persistbench.report.templates import fill
 
 ORDER = 60
 TITLE = "Cold cache"
+SHOWS = ("load",)
 
 WAYS = {"in the page cache": "load", "evicted from it": "load_cold"}
 

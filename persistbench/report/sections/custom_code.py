@@ -12,6 +12,7 @@ from persistbench.report.templates import fill
 
 ORDER = 74
 TITLE = "Custom code"
+TRIALS = (forms.CUSTOM_CODE,)
 
 FALSE_SUCCESS = "false success"
 """The dump has succeeded, and nobody can use what it wrote."""

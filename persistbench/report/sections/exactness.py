@@ -15,6 +15,7 @@ from persistbench.report.templates import asset, fill
 
 ORDER = 76
 TITLE = "Exactness"
+TRIALS = (forms.EXACTNESS,)
 
 CHECKS = {
     "predictions": "it predicts the same",

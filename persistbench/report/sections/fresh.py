@@ -13,6 +13,7 @@ from persistbench.report.templates import fill
 
 ORDER = 55
 TITLE = "Fresh process"
+SHOWS = ("fresh_",)
 
 NAMES = {
     "interpreter": "start the interpreter",

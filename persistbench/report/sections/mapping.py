@@ -11,6 +11,7 @@ from persistbench.report.templates import fill
 
 ORDER = 50
 TITLE = "Memory mapping"
+SHOWS = ("map", "load")
 
 STEPS = {
     "open": ("load", "map"),

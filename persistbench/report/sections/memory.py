@@ -12,6 +12,7 @@ from persistbench.units import human, times
 
 ORDER = 70
 TITLE = "Peak memory"
+SHOWS = ("peak_",)
 
 WAYS = {"dump": "peak_dump", "load": "peak_load"}
 

@@ -16,6 +16,7 @@ from persistbench.units import human
 
 ORDER = 57
 TITLE = "Scaling"
+SHOWS = ("scale_",)
 
 VIEWS = {
     "load-array": "load of one array",

@@ -16,6 +16,7 @@ from persistbench.report.templates import fill
 
 ORDER = 72
 TITLE = "Survival"
+TRIALS = (forms.SURVIVAL,)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from persistbench.report.templates import fill
 
 ORDER = 65
 TITLE = "Workers"
+SHOWS = ("workers_", "map_workers_")
 
 WAYS = {"load": "workers", "map": "map_workers"}
 
