@@ -1,5 +1,6 @@
 """The machine is described and registered without a question."""
 
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -89,3 +90,30 @@ def test_ids_stay(home: Path) -> None:
 def test_no_local_name_is_that_of_a_reference() -> None:
     """A class whose slug begins like a reference's name gets another beginning."""
     assert not machine.local_name("Reference CPU", ("a", "x")).startswith(machine.REFERENCE_PREFIX)
+
+
+def test_name_gives_no_id_and_no_host_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the host's name, nor the ids, nor a digest of an id alone is in the name."""
+    monkeypatch.setattr("platform.node", lambda: "secret-host")
+    system, own = "5ec12e7" * 4, "ab01cd23" * 4
+    monkeypatch.setattr(machine, "ids", lambda: (system, own))
+    name = registration.describe()["machine"]
+    suffix = name.rpartition("-")[2]
+    assert "secret" not in name
+    for known in (system, own):
+        assert suffix not in known
+        assert suffix not in hashlib.sha256(known.encode()).hexdigest()
+        assert suffix not in hashlib.blake2b(known.encode(), digest_size=3).hexdigest()
+
+
+def test_machine_without_a_system_id_has_a_name_that_stays(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system has no id, the random one of the user's state folder tells it apart."""
+    monkeypatch.setattr(machine, "_MACHINE_ID", home / "none")
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    first = registration.describe()["machine"]
+    assert registration.describe()["machine"] == first
+    assert machine.ids() == ("", (home / "state/persistbench/machine-id").read_text())
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "other"))
+    assert registration.describe()["machine"] != first
