@@ -33,11 +33,15 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from asv_runner.benchmarks.time import TimeBenchmark
 
 from persistbench.errors import UserError
+from persistbench.suite import environment as own_environment
 from persistbench.suite import run_plugin, versions
 from persistbench.suite.publish_plugin import ComparisonPage
 
 ROOT = Path(__file__).parents[1]
 GRID = [["'small'", "'text'"], ["'joblib'"]]
+
+PRIVATE = {"_requirements", "_base_requirements", "_path", "_python", "_uv_path"}
+"""Attributes of asv's environments that `persistbench.suite.environment` reads."""
 
 
 # The releases
@@ -67,6 +71,16 @@ def test_pin_holds_in_environments_and_stands_in_results(monkeypatch: pytest.Mon
     assert own._base_requirements["pip+asv_runner"] == known
     assert own.requirements["asv_runner"] == known  # which asv writes into result files
     assert f"asv_runner{known}" in own.name  # another version is another environment
+
+
+def test_environments_have_the_attributes_that_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment is made by its `_setup`, from what its class has found out."""
+    monkeypatch.chdir(ROOT)
+    (own,) = asv.environment.get_environments(Config.load("asv.conf.json"), [], verbose=False)
+    assert isinstance(own, own_environment.PinnedUv)
+    assert vars(own).keys() >= PRIVATE
+    assert own._path == str(ROOT / "env" / Path(own._path).name)
+    assert "_setup" in Environment.create.__code__.co_names
 
 
 def test_other_release_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,8 @@ def environments(arguments: Sequence[str]) -> set[str]:
     from asv.config import Config
     from asv.environment import get_environments
 
+    import persistbench.suite.environment  # noqa: F401 (then asv knows this type of environment)
+
     parser = argparse.ArgumentParser(add_help=False)
     add_environment(parser)
     chosen, _ = parser.parse_known_args(arguments)
