@@ -1,12 +1,18 @@
 """Every section says when, and by which commit, what it shows was measured, and of whom."""
 
+from dataclasses import replace
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
+from persistbench.records.collect import collect
 from persistbench.records.figures import Figure, Origin, Platform, Table
-from persistbench.report import measured, sections
+from persistbench.report import measured, sections, tables
+from tests._results import describe, figure
+from tests._results import measured as measured_on
 
 OWN, REFERENCE = Platform("cpu-1a2b3c", "e", ()), Platform("reference-cpu", "e", ())
 
@@ -70,3 +76,27 @@ def test_every_section_names_what_it_shows() -> None:
         shows = getattr(one, "SHOWS", measured.EVERYTHING)
         assert isinstance(shows, tuple)
         assert all(isinstance(name, str) for name in (*shows, *getattr(one, "TRIALS", ())))
+
+
+def test_own_results_come_before_a_reference(tmp_path: Path) -> None:
+    """The page opens with the reader's own machine, and each machine keeps its own origin."""
+    folder = describe(tmp_path, machines=("reference-cpu", "some-cpu-1a2b3c"))
+    values = [1.0] * 4
+    measured_on(folder, values, machine="reference-cpu", commit="a" * 40)
+    measured_on(folder, values, machine="some-cpu-1a2b3c", commit="b" * 40)
+    result = collect(folder)
+    assert [one.machine for one in result.platforms] == ["some-cpu-1a2b3c", "reference-cpu"]
+    shown = measured.lines(section(SHOWS=("load",)), result)
+    assert [text.partition("at ")[2] for _, text in shown] == [
+        "commit bbbbbbbb.",
+        "commit aaaaaaaa.",
+    ]
+
+
+def test_table_of_a_reference_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """`persistbench show` says of a reference, and of nothing else, that it is not the reader's."""
+    own = replace(figure("joblib", 1.0, 0.9, 1.1), machine="cpu-1a2b3c")
+    for machine, said in (("cpu-1a2b3c", False), ("reference-cpu", True)):
+        rows = [("1", replace(own, machine=machine))]
+        tables.print_table(rows, Console(width=200))
+        assert ("not of your machine" in capsys.readouterr().out) is said
