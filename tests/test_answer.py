@@ -30,7 +30,7 @@ def table(tmp_path: Path) -> Table:
     return collect(tmp_path)
 
 
-def test_best_of_each_question_with_ties_and_price(table: Table) -> None:
+def test_best_of_each_question_with_rivals_and_price(table: Table) -> None:
     """The floor is no contender; a price is a multiple of the best figure of that question."""
     row = answer.answers(table, table.platforms[0])["model"]
     assert {question: winner.figure.backend for question, winner in row.items()} == {
@@ -39,7 +39,7 @@ def test_best_of_each_question_with_ties_and_price(table: Table) -> None:
         "dump": "fast",
         "size": "small",
     }
-    assert row["load"].ties == ["close"]
+    assert list(row["load"].rivals) == ["close"]
     price = {question: {q: r.value for q, r in row[question].price.items()} for question in row}
     assert price["load"] == {"dump": 1.0, "size": 2.0}
     assert price["size"] == {"load": 3.0, "dump": 4.0}

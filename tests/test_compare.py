@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from persistbench.report.compare import best, dominating, ranked, ratio
+from persistbench.report.compare import Ratio, Word, best, dominating, ranked, ratio
 from tests._results import figure
 
 
 def test_ranks_show_ties() -> None:
-    """A backend whose interval meets that of the first is shown as a tie with it."""
+    """A backend whose interval meets that of the first is undecided against it."""
     rows = [
         figure("slow", 3.0, 2.9, 3.1),
         figure("first", 1.0, 0.9, 1.2),
@@ -19,7 +19,7 @@ def test_ranks_show_ties() -> None:
         figure("raw", 0.1, 0.1, 0.1),
     ]
     result = {row.backend: rank for rank, row in ranked(rows)}
-    assert result == {"raw": "floor", "first": "1", "close": "=2", "slow": "3", "none": ""}
+    assert result == {"raw": "floor", "first": "1", "close": "?2", "slow": "3", "none": ""}
 
 
 def test_machines_are_never_ranked_together() -> None:
@@ -39,22 +39,46 @@ def test_ratio_has_an_interval_of_both() -> None:
     assert result.high == pytest.approx(2 * distance)
 
 
-@pytest.mark.parametrize(("value", "tie"), [(1.0, True), (1.1, True), (1.2, False), (0.85, False)])
-def test_tie_is_a_ratio_whose_interval_holds_1(value: float, tie: bool) -> None:
-    """With intervals of 10 % each way, ratios up to 14 % from 1 are ties."""
+@pytest.mark.parametrize(
+    ("value", "undecided"), [(1.0, True), (1.1, True), (1.2, False), (0.85, False)]
+)
+def test_ratio_whose_interval_holds_1_is_undecided(value: float, undecided: bool) -> None:
+    """With intervals of 10 % each way, ratios up to 14 % from 1 are not told apart."""
     a = figure("a", value, value / 1.1, value * 1.1)
-    assert ratio(a, figure("b", 1.0, 1 / 1.1, 1.1)).tie is tie
+    word = ratio(a, figure("b", 1.0, 1 / 1.1, 1.1)).word
+    assert (word is Word.UNDECIDED) is undecided
 
 
-def test_exact_figures_tie_only_if_they_are_equal() -> None:
-    """A size has no interval."""
-    one, other = figure("a", 100.0, None, None), figure("b", 101.0, None, None)
-    assert not ratio(one, other).tie
-    assert ratio(one, one).tie
+@pytest.mark.parametrize(
+    ("low", "high", "word", "told"),
+    [
+        (0.99, 1.01, Word.EQUAL, "equal"),
+        (1.005, 1.015, Word.EQUAL, "equal"),
+        (0.97, 1.01, Word.UNDECIDED, "undecided (± 2 %)"),
+        (0.8, 1.25, Word.UNDECIDED, "undecided (± 25 %)"),
+        (0.0, 1.25, Word.UNDECIDED, "undecided"),
+        (1.01, 1.05, Word.SLOWER, "slower"),
+        (0.9, 0.97, Word.FASTER, "faster"),
+    ],
+)
+def test_words_are_four_facts(low: float, high: float, word: Word, told: str) -> None:
+    """Equal is within 2 %, undecided holds 1 and more; all else is faster or slower."""
+    found = Ratio(math.sqrt(low * high) if low else 1.0, low, high)
+    assert (found.word, found.told) == (word, told)
+    assert found.decided == (word in (Word.FASTER, Word.SLOWER))
+    assert found.mark == {Word.EQUAL: "=", Word.UNDECIDED: "?"}.get(word, "")
+
+
+def test_exact_figures_are_never_undecided() -> None:
+    """A size has no interval: it is equal within 2 %, or it is not."""
+    one, other = figure("a", 100.0, None, None), figure("b", 103.0, None, None)
+    assert ratio(one, other).decided
+    assert ratio(one, figure("c", 101.0, None, None)).word is Word.EQUAL
+    assert ratio(one, one).word is Word.EQUAL
 
 
 def test_interval_that_reaches_0_knows_nothing() -> None:
-    """Three samples may say that a time lies between 0 and anything: a ratio to it is a tie."""
+    """Three samples may say that a time lies between 0 and anything: a ratio to it is undecided."""
     assert ratio(figure("a", 3.0, 0.0, 6.0), figure("b", 1.0, 1.0, 1.0)).low == 0
     assert ratio(figure("b", 1.0, 1.0, 1.0), figure("a", 3.0, 0.0, 6.0)).high == math.inf
 

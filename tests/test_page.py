@@ -316,16 +316,16 @@ def test_questions_put_backends_out_with_a_reason(page: Page, site: Path) -> Non
     assert "No backend measured here" in page.inner_text("#verdict")
 
 
-def test_ties_are_shown_as_ties(page: Page, site: Path) -> None:
-    """Figures 1 % apart with intervals of 1 % and more are a tie in ranking, grid and answer."""
+def test_what_is_undecided_is_shown_as_such(page: Page, site: Path) -> None:
+    """Figures 1 % apart with intervals of over 1 % are undecided in ranking, grid and answer."""
     ready(page, address(site) + "&bandwidth=0&loads=0")
     ranks = page.locator("#ranking tbody td:first-child").all_inner_texts()
-    assert ranks[:2] == ["1", "=2"]
+    assert ranks[:2] == ["1", "?2"]
     page.select_option("[data-setting=question]", "dump")
     page.evaluate("persistbench.settled()")
-    assert "=1.01" in page.locator("[data-chart=grid] svg.marks text").all_text_contents()
+    assert "?1.01" in page.locator("[data-chart=grid] svg.marks text").all_text_contents()
     row = page.locator("#answer div:visible tr", has=page.locator("th", has_text="forest"))
-    assert "tie with" in row.locator("[data-heading='fastest dump']").inner_text()
+    assert "not told apart from" in row.locator("[data-heading='fastest dump']").inner_text()
 
 
 def test_link_reopens_the_same_view(page: Page, site: Path, browser: Browser) -> None:
@@ -409,7 +409,7 @@ def test_controls_are_reached_by_the_keyboard(page: Page, site: Path) -> None:
     assert [name for name in dict.fromkeys(reached) if name] == names
 
 
-def test_one_sample_is_no_interval_and_no_tie(page: Page, tmp_path: Path) -> None:
+def test_one_sample_has_no_interval(page: Page, tmp_path: Path) -> None:
     """After a run with one call each the page is whole, and says that nothing is known."""
     describe(tmp_path, grid=GRID)
     file = measured(tmp_path, scaled(LOAD, 1), grid=GRID)
@@ -426,7 +426,7 @@ def test_one_sample_is_no_interval_and_no_tie(page: Page, tmp_path: Path) -> Non
     path = tmp_path / "index.html"
     path.write_text(report.render(table), encoding="utf-8")
     ready(page, path.as_uri())
-    assert "tie with" not in page.inner_text("#answer")
+    assert "not told apart" not in page.inner_text("#answer")
 
 
 def test_no_figures_is_one_sentence(page: Page, tmp_path: Path) -> None:

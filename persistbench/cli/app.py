@@ -104,7 +104,7 @@ def show(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
 ) -> None:
-    """Show the figures in results/, ranked; `=` before a rank is a tie with the first."""
+    """Show the figures in results/, ranked. `=`: equal to the first (± 2 %); `?`: undecided."""
     rows = tables.select(Path("results"), pipeline, question, warn=_warn)
     if form is Format.CSV:
         print(figures.to_csv(figure for _, figure in rows), end="")

@@ -1,14 +1,28 @@
-"""Is one figure different from another? Ratios with their intervals, ties, fronts, ranks."""
+"""Is one figure different from another? Ratios with their intervals, fronts, ranks."""
 
 import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from persistbench.records.figures import Figure
 from persistbench.records.questions import REFERENCE
+from persistbench.statistics import ratios
 from persistbench.statistics.ratios import SAME, LogRatio
+
+EQUAL = 1.02
+"""A ratio whose interval lies between this and its inverse is equal."""
+
+
+class Word(StrEnum):
+    """What a ratio says of the first of two figures."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    EQUAL = "equal"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
@@ -20,18 +34,41 @@ class Ratio:
     high: float
 
     @property
-    def tie(self) -> bool:
-        """The interval holds 1: which of the two is smaller is not known."""
-        return self.low <= 1 <= self.high
+    def word(self) -> Word:
+        """Equal and undecided are two facts: no difference of over 2 %, and no knowledge."""
+        if self.low >= 1 / EQUAL and self.high <= EQUAL:
+            return Word.EQUAL
+        if self.low <= 1 <= self.high:
+            return Word.UNDECIDED
+        return Word.FASTER if self.value < 1 else Word.SLOWER
+
+    @property
+    def decided(self) -> bool:
+        """Whether one of the two figures is known to be the smaller one."""
+        return self.word in (Word.FASTER, Word.SLOWER)
+
+    @property
+    def mark(self) -> str:
+        """``=`` before what is equal, ``?`` before what is undecided; else nothing."""
+        return {Word.EQUAL: "=", Word.UNDECIDED: "?"}.get(self.word, "")
+
+    @property
+    def told(self) -> str:
+        """The word; of what is undecided also how far the interval reaches."""
+        if self.word is not Word.UNDECIDED:
+            return str(self.word)
+        if self.low <= 0 or math.isinf(self.high):
+            return "undecided"
+        return f"undecided (± {100 * (math.sqrt(self.high / self.low) - 1):.0f} %)"
 
 
 def ratio(one: Figure, other: Figure) -> Ratio:
     """Return ``one / other``; both must have a value.
 
-    If both were called in turn, or each in turn with the same reference, the ratio is that of
-    the calls in turn (see `persistbench.statistics.ratios`). Otherwise the interval is made of
-    those of the two figures on a log scale by the MOVER method (Zou and Donner 2008, Statistics in
-    Medicine 27:1693), and what a slower minute did to one of them is not taken out.
+    Of two figures that were paired, or paired with the same reference, it is the paired ratio
+    (see `persistbench.statistics.ratios`). Otherwise the interval is made of the intervals of both
+    figures by :func:`~persistbench.statistics.ratios.of_separate`. Then it does not know what a
+    slower minute did to one of them.
     A figure without an interval (a size, a count) is exact.
     """
     paired = _paired(one, other)
@@ -54,7 +91,7 @@ def steady(figure: Figure, reference: Figure | None) -> Figure:
 
 
 def _paired(one: Figure, other: Figure) -> LogRatio | None:
-    """Return the ratio of calls in turn, if there were any."""
+    """Return the paired ratio, if there is one."""
     if one.question != other.question:
         same = (one.pipeline, one.backend) == (other.pipeline, other.backend)
         return one.paired.get(other.question.partition("_")[0]) if same else None
@@ -70,23 +107,10 @@ def _paired(one: Figure, other: Figure) -> LogRatio | None:
 
 
 def _separate(one: Figure, other: Figure) -> Ratio:
-    a, b = one.value, other.value
-    if a is None or b is None:
+    if one.value is None or other.value is None:
         raise ValueError("a ratio needs two figures")
-    if not a or not b:
-        value = 1.0 if a == b else math.inf if a else 0.0
-        return Ratio(value, value, value)
-    below = math.hypot(_log(a, one.low), _log(other.high, b))
-    above = math.hypot(_log(one.high, a), _log(b, other.low))
-    value = a / b
-    return Ratio(value, value * math.exp(-below), value * math.exp(above))
-
-
-def _log(larger: float | None, smaller: float | None) -> float:
-    """Return the distance of two ends on a log scale: 0 where an end is missing."""
-    if larger is None or smaller is None:
-        return 0.0
-    return math.log(larger / smaller) if smaller > 0 else math.inf
+    ends = ((figure.value or 0.0, figure.low, figure.high) for figure in (one, other))
+    return Ratio(*ratios.of_separate(*ends))
 
 
 def best(figures: Iterable[Figure]) -> Figure | None:
@@ -97,7 +121,7 @@ def best(figures: Iterable[Figure]) -> Figure | None:
 def in_order(figures: Iterable[Figure]) -> list[Figure]:
     """Return figures of one row from the lowest to the highest; those without a value last.
 
-    Where all were called in turn with the same reference, their ratios to it decide.
+    Where all were paired with the same reference, their ratios to it decide.
     """
     result = list(figures)
     valued = [figure for figure in result if figure.value is not None]
@@ -153,7 +177,8 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
     """Return figures by question, pipeline and value, each with its rank.
 
     The rank is its place among the backends of the same machine, environment, question and
-    pipeline; ``=`` before it says that it is a tie with the first. ``floor`` is no
+    pipeline; ``=`` before it says that it is equal to the first, ``?`` that it is undecided
+    which of the two is first. ``floor`` is no
     contender. Without a figure the rank is empty.
     """
     result: list[tuple[str, Figure]] = []
@@ -167,8 +192,8 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
             rank = ""
             if contends(figure):
                 first = first or figure
-                tie = figure is not first and ratio(figure, first).tie
-                rank = f"{'=' if tie else ''}{next(places)}"
+                mark = "" if figure is first else ratio(figure, first).mark
+                rank = f"{mark}{next(places)}"
             elif figure.value is not None:
                 rank = apart(figure)
             result.append((rank, figure))

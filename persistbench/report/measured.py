@@ -44,7 +44,7 @@ def notices(table: Table) -> list[Line]:
         (
             index,
             f"These are reference results, of another machine ({platform.machine}): "
-            "`make bench` measures yours.",
+            "make bench measures yours.",
         )
         for index, platform in enumerate(table.platforms)
         if platform.reference

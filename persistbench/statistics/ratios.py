@@ -208,3 +208,34 @@ def _middle(values: Sequence[float]) -> float:
 def _variance(values: Sequence[float]) -> float:
     mean = fmean(values)
     return sum((value - mean) ** 2 for value in values) / (len(values) - 1)
+
+
+Ends = tuple[float, float | None, float | None]
+"""A value with the ends of its interval; None where an end is missing."""
+
+
+def of_separate(one: Ends, other: Ends) -> tuple[float, float, float]:
+    """Return the ratio of two values that were measured apart, with the ends of its interval.
+
+    The interval is made of both intervals on a log scale by the MOVER method (Zou and Donner 2008,
+    Statistics in Medicine 27:1693). A value without an interval is exact.
+
+    Args:
+        one: value, low and high of the numerator; not below 0.
+        other: the same of the denominator.
+    """
+    (a, a_low, a_high), (b, b_low, b_high) = one, other
+    if not a or not b:
+        value = 1.0 if a == b else math.inf if a else 0.0
+        return value, value, value
+    below = math.hypot(_log_distance(a, a_low), _log_distance(b_high, b))
+    above = math.hypot(_log_distance(a_high, a), _log_distance(b, b_low))
+    value = a / b
+    return value, value * math.exp(-below), value * math.exp(above)
+
+
+def _log_distance(larger: float | None, smaller: float | None) -> float:
+    """Return the distance of two ends on a log scale: 0 where an end is missing."""
+    if larger is None or smaller is None:
+        return 0.0
+    return math.log(larger / smaller) if smaller > 0 else math.inf

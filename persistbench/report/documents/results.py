@@ -13,9 +13,6 @@ from persistbench.report import compare
 from persistbench.report.safety import Record
 from persistbench.units import human, times
 
-EQUAL = 1.02
-"""A ratio whose interval lies between this and its inverse is equal."""
-
 
 @dataclass(frozen=True)
 class Results:
@@ -92,9 +89,9 @@ def ratio_text(ratio: compare.Ratio) -> str:
     It is equal where its 99 % interval lies inside ± 2 %. It is undecided where the interval
     holds 1 and is wider.
     """
-    if ratio.low >= 1 / EQUAL and ratio.high <= EQUAL:
+    if ratio.word is compare.Word.EQUAL:
         return f"={times(ratio.value)}"
-    if ratio.low <= 1 <= ratio.high:
+    if ratio.word is compare.Word.UNDECIDED:
         percent = f"{100 * (math.sqrt(ratio.high / ratio.low) - 1):.0f} %"
         return f"{times(ratio.value)} ± {percent}"
     return times(ratio.value)

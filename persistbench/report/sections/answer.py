@@ -29,12 +29,12 @@ class Winner:
 
     Attributes:
         figure: its figure.
-        ties: the backends that may be as good.
+        rivals: the backends that are equal to it or undecided, each with what its ratio says.
         price: its other figures as multiples of the best ones, by question.
     """
 
     figure: Figure
-    ties: list[str]
+    rivals: dict[str, str]
     price: dict[str, Ratio]
 
 
@@ -63,7 +63,7 @@ def answers(table: Table, platform: Platform) -> dict[str, dict[str, Winner]]:
         result[pipeline] = {
             question: Winner(
                 first,
-                _ties(first, rivals[question].values()),
+                _close(first, rivals[question].values()),
                 {
                     other: ratio(rivals[other][first.backend], rival)
                     for other, rival in firsts.items()
@@ -79,9 +79,9 @@ def answers(table: Table, platform: Platform) -> dict[str, dict[str, Winner]]:
 
 
 def summary(rows: dict[str, dict[str, Winner]]) -> list[tuple[str, int, int]]:
-    """Return how often each backend is the best overall or ties with it, the most often first."""
+    """Return how often each backend is the best overall or not told apart from it, in order."""
     winners = [row["total"] for row in rows.values() if "total" in row]
-    counts = Counter(name for winner in winners for name in (winner.figure.backend, *winner.ties))
+    counts = Counter(name for winner in winners for name in (winner.figure.backend, *winner.rivals))
     return [(name, count, len(winners)) for name, count in counts.most_common(3)]
 
 
@@ -115,6 +115,6 @@ def _rivals(cells: dict[str, dict[str, Figure]], question: str) -> dict[str, Fig
     }
 
 
-def _ties(first: Figure, rivals: Iterable[Figure]) -> list[str]:
-    close = [f for f in rivals if f is not first and ratio(f, first).tie]
-    return [figure.backend for figure in in_order(close)]
+def _close(first: Figure, rivals: Iterable[Figure]) -> dict[str, str]:
+    close = [f for f in rivals if f is not first and not ratio(f, first).decided]
+    return {figure.backend: ratio(figure, first).told for figure in in_order(close)}

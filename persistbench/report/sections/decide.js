@@ -2,12 +2,13 @@
 // total() is Deployment.total() and ratio() is compare.ratio() of the Python package.
 "use strict";
 (() => {
-  const { backends: CLAIMS, floor: FLOOR, reference: REFERENCE, survivors: SURVIVORS, ran: RAN } = JSON.parse(
+  const { backends: CLAIMS, floor: FLOOR, reference: REFERENCE, survivors: SURVIVORS, ran: RAN,
+    equal: EQUAL } = JSON.parse(
     document.getElementById("claims").textContent,
   );
   const element = (id) => document.getElementById(id);
 
-  // compare.steady(): the reference's median times the ratio of calls in turn.
+  // compare.steady(): the reference's median times the paired ratio.
   function steady(figure, reference) {
     if (reference?.status !== "ok" || figure[`to_${REFERENCE}`] == null) return figure;
     const times = (name) => reference.value * (figure[`to_${REFERENCE}${name}`] ?? Infinity);
@@ -33,7 +34,9 @@
     const below = Math.hypot(Math.log(one.value / one.low), Math.log(other.high / other.value));
     const above = Math.hypot(Math.log(one.high / one.value), Math.log(other.value / other.low));
     const value = one.value / other.value;
-    return { value, tie: value * Math.exp(-below) <= 1 && value * Math.exp(above) >= 1 };
+    const [low, high] = [value * Math.exp(-below), value * Math.exp(above)];
+    const equal = low >= 1 / EQUAL && high <= EQUAL; // as compare.Ratio.word
+    return { value, mark: equal ? "=" : low <= 1 && high >= 1 ? "?" : "" };
   }
 
   /** Return what a backend said of itself when it was measured; undefined if no record says so. */
@@ -139,7 +142,7 @@
     ranking.forEach((found, index) => {
       const row = body.insertRow();
       row.dataset.backend = found.backend;
-      cell(row, "td", `${index && found.ratio.tie ? "=" : ""}${index + 1}`);
+      cell(row, "td", `${index ? found.ratio.mark : ""}${index + 1}`);
       const name = cell(row, "th", found.backend);
       name.scope = "row";
       const note = notes(found.backend, settings);
@@ -152,11 +155,11 @@
       for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(found[part]));
     });
     element("ranking").hidden = ranking.length === 0;
-    const ties = ranking.slice(1).filter((found) => found.ratio.tie).map((found) => found.backend);
+    const close = ranking.slice(1).filter((found) => found.ratio.mark).map((found) => found.backend);
     element("verdict").textContent = ranking.length === 0
       ? `No backend measured here does that for ${settings.pipeline}.`
       : `${ranking[0].backend}: ${time(ranking[0].value)}`
-        + (ties.length ? `, a tie with ${ties.join(", ")}.` : ", the lowest total.");
+        + (close.length ? `, not told apart from ${close.join(", ")}.` : ", the lowest total.");
     element("out-title").hidden = out.size === 0;
     const list = element("out");
     list.replaceChildren();

@@ -10,12 +10,15 @@ from persistbench.records import forms
 from persistbench.records.figures import Table
 from persistbench.records.questions import FLOOR, REFERENCE
 from persistbench.report import charts
+from persistbench.report.compare import EQUAL
 from persistbench.report.sections import attack, survival
 from persistbench.report.templates import asset, fill
 from persistbench.report.total import Deployment
 
 ORDER = 20
 TITLE = "Decide"
+SHOWS = ("dump", "load", "size")
+TRIALS = (forms.SURVIVAL, forms.CODE)
 
 
 def render(table: Table) -> Markup | None:
@@ -32,6 +35,7 @@ def render(table: Table) -> Markup | None:
         deployment=Deployment(),
         claims=claims,
         survivors=survivors,
+        equal=EQUAL,
         ran={index: attack.runners(result) for index, result in table.tried(forms.CODE)},
         floor=FLOOR,
         reference=REFERENCE,

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from persistbench.records.figures import Table
 from persistbench.report import charts, dataset
+from persistbench.report.compare import EQUAL
 from persistbench.report.templates import fill
 
 ORDER = 40
@@ -39,7 +40,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
     if not rows:
         return {}
     drawn = chart(rows, alt.InlineData(values=rows)).properties(
-        title="time to load, as a multiple of the best of the row (= is a tie with it)"
+        title="time to load, as a multiple of the best of the row (= is equal, ? is undecided)"
     )
     return {"grid-load": charts.Picture(drawn, _alt("load"))}
 
@@ -63,17 +64,22 @@ def chart(rows: list[dict[str, Any]], data: Any) -> Any:
         .transform_calculate(
             ratio="datum['to_' + relative]",
             log="datum.ratio > 0 ? log(datum.ratio) / LN2 : null",
-            tie=(
-                "datum.ratio !== 1 && datum['to_' + relative + '_low'] <= 1"
-                " && datum['to_' + relative + '_high'] >= 1"
+            # As compare.Ratio.mark says it.
+            mark=(
+                "datum.ratio === 1 || !isValid(datum.ratio) ? ''"
+                f" : datum['to_' + relative + '_low'] >= {1 / EQUAL}"
+                f" && datum['to_' + relative + '_high'] <= {EQUAL} ? '='"
+                " : datum['to_' + relative + '_low'] <= 1"
+                " && datum['to_' + relative + '_high'] >= 1 ? '?' : ''"
             ),
             relation=(
                 "!isValid(datum.ratio) ? ''"
-                " : (datum.tie ? 'a tie, ' : '') + format(datum.ratio, '.3~r') + '×'"
+                " : (datum.mark === '=' ? 'equal, ' : datum.mark === '?' ? 'undecided, ' : '')"
+                " + format(datum.ratio, '.3~r') + '×'"
             ),
             cell=(
                 "datum.status === 'ok' ? (isValid(datum.ratio) ?"
-                " (datum.tie ? '=' : '') + format(datum.ratio,"
+                " datum.mark + format(datum.ratio,"
                 " datum.ratio !== 1 && abs(datum.ratio - 1) < 0.05 ? '.2f' : '.2~r')"
                 " : datum.unit === 'predictions' ? '' + datum.value : '–')"
                 " : datum.status === 'failed' ? '✗' : datum.status === 'n/a' ? 'n/a' : '·'"
@@ -132,5 +138,5 @@ def chart(rows: list[dict[str, Any]], data: Any) -> Any:
 def _alt(question: str) -> str:
     return (
         f"Heat map of {question}: a row for each pipeline, a column for each backend, "
-        "each cell as a multiple of the reference; ties, refusals and failures are marked."
+        "each cell as a multiple of the reference; equal, undecided, refused and failed are marked."
     )

@@ -165,11 +165,11 @@ def _note(pair: Sequence[Figure], better: list[Sequence[Figure]]) -> str:
     clear = [
         rival[0].backend
         for rival in better
-        if any(not ratio(a, b).tie for a, b in zip(rival, pair, strict=True))
+        if any(ratio(a, b).decided for a, b in zip(rival, pair, strict=True))
     ]
     names = clear or [rival[0].backend for rival in better]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    relation = "dominated by" if clear else "a tie with"
+    relation = "dominated by" if clear else "not told apart from"
     return f"{relation} {', '.join(names[:3])}{more}"
 
 
