@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from persistbench.errors import UserError
 from persistbench.suite import registration
 from persistbench.system import file_system, machine
 
@@ -117,3 +118,17 @@ def test_machine_without_a_system_id_has_a_name_that_stays(
     assert machine.ids() == ("", (home / "state/persistbench/machine-id").read_text())
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "other"))
     assert registration.describe()["machine"] != first
+
+
+def test_home_that_cannot_be_written_is_one_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's id does alone; without one the reader is told what to do."""
+    (home / "state").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    (home / "system-id").write_text("5ec12e7")
+    monkeypatch.setattr(machine, "_MACHINE_ID", home / "system-id")
+    assert machine.ids() == ("5ec12e7", "")
+    monkeypatch.setattr(machine, "_MACHINE_ID", home / "none")
+    with pytest.raises(UserError, match="XDG_STATE_HOME"):
+        machine.ids()

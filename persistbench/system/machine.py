@@ -5,13 +5,14 @@ copies of one image, and a random id in the home alone is shared where homes are
 differs in either one has another name. The hash gives neither id away.
 """
 
-import contextlib
 import hashlib
 import os
 import re
 import secrets
-import tempfile
 from pathlib import Path
+
+from persistbench import files
+from persistbench.errors import UserError
 
 REFERENCE_PREFIX = "reference-"
 """Begins the name of results that were published as a reference; no local name begins so."""
@@ -40,13 +41,21 @@ def ids() -> tuple[str, str]:
     ``~/.local/state/persistbench``.
 
     Raises:
-        OSError: the folder cannot be written.
+        UserError: the system has no id, and the folder cannot be written.
     """
     try:
         system = _MACHINE_ID.read_text().strip()
     except OSError:
         system = ""
-    return system, _random_id()
+    try:
+        return system, _random_id()
+    except OSError as error:
+        if system:  # it must do alone: copies of one image have one name then
+            return system, ""
+        raise UserError(
+            f"This machine has no id to name its results by, and none can be kept ({error}): set "
+            "XDG_STATE_HOME to a folder that you can write to."
+        ) from error
 
 
 def _random_id() -> str:
@@ -54,11 +63,12 @@ def _random_id() -> str:
     folder = (Path(state) if state else Path.home() / ".local" / "state") / "persistbench"
     file = folder / "machine-id"
     if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder) as draft:
-            draft.write(secrets.token_hex(16))
-            draft.flush()
-            # Where another process was first, its id holds.
-            with contextlib.suppress(FileExistsError):
-                os.link(draft.name, file)
+        with files.draft(file) as draft:
+            draft.write_text(secrets.token_hex(16))
+            try:
+                os.link(draft, file)
+            except FileExistsError:
+                pass  # another process was first, and its id holds
+            except OSError:  # a file system without hard links
+                draft.replace(file)
     return file.read_text().strip()
