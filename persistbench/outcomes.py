@@ -69,8 +69,6 @@ _FROM_WORST = (
     Outcome.NOT_INSTALLED,
 )
 
-WORST = _FROM_WORST
-
 
 @dataclass(frozen=True)
 class Verdict:

@@ -18,7 +18,7 @@ WAYS = {forms.BIT_FLIP: "one flipped bit", forms.TRUNCATION: "cut off"}
 EVERY = "all pipelines"
 """What is chosen first."""
 
-SILENT = (Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER)
+SILENT = tuple(outcome for outcome in Outcome if outcome.silent)
 """Answers that are wrong, and no error."""
 
 CRASH = (Outcome.CRASH,)
@@ -211,14 +211,8 @@ def table(found: list[Record]) -> dict[str, tuple[dict[str, Sum], dict[str, list
     return shown
 
 
-_WORDS = (
-    Outcome.LABELS_DIFFER,
-    Outcome.VALUES_DIFFER,
-    Outcome.CRASH,
-    Outcome.STATE_DIFFERS,
-    Outcome.TIMEOUT,
-    Outcome.SAME,
-    Outcome.ERROR_AT_LOAD,
-    Outcome.ERROR_AT_USE,
+_WORDS = sorted(
+    (one for one in Outcome if not one.refusal and one is not Outcome.ERROR_AT_BUILD),
+    key=lambda one: one.severity,
 )
-"""The columns: from what is worst."""
+"""The columns, from worst to harmless."""

@@ -42,10 +42,6 @@ LOOKS = {
     **{word: look for word, look in heat.OUTCOMES.items() if word != Outcome.SAME},
 }
 
-_CAME_BACK = frozenset(
-    {Outcome.SAME, Outcome.STATE_DIFFERS, Outcome.VALUES_DIFFER, Outcome.LABELS_DIFFER}
-)
-
 NOT_ASKED = "n/a"
 """What the text of a check begins with that makes no sense for a backend."""
 
@@ -80,7 +76,7 @@ def wrong(record: dict[str, Any]) -> dict[str, str]:
 
 def tell(record: dict[str, Any]) -> tuple[str, str]:
     """Return the worst check that is missed and what it says; else the outcome."""
-    if record["outcome"] in _CAME_BACK and (misses := wrong(record)):
+    if Outcome(record["outcome"]).came_back and (misses := wrong(record)):
         return next(iter(misses.items()))
     if record["outcome"] == Outcome.SAME:
         return ALL_RIGHT, ""
