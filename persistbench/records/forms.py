@@ -64,6 +64,7 @@ class Trial(Struct, frozen=True, kw_only=True):
         python: version.
         os: name and release of the operating system.
         libraries: versions by distribution.
+        commit: of the suite, shortened; empty where nobody recorded it.
     """
 
     key: str = ""
@@ -77,6 +78,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     python: str = "?"
     os: str = ""
     libraries: dict[str, str] = {}
+    commit: str = ""
 
 
 class Survival(Trial, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Any
 from persistbench import backends, files
 from persistbench.outcomes import Verdict
 from persistbench.records import forms, libraries
+from persistbench.system import checkout
 from persistbench.trials import processes
 
 Record = dict[str, Any]
@@ -54,6 +55,7 @@ class Trial:
             "python": platform.python_version(),
             "os": f"{platform.system()} {platform.release()}",
             "libraries": _versions(self.backend),
+            "commit": checkout.commit(),
         }
         return forms.checked(record)
 
