@@ -112,6 +112,12 @@ def test_bad_input_is_one_sentence(arguments: dict[str, object], sentence: str) 
         selection.usual(**arguments)  # type: ignore[arg-type]
 
 
+def test_kinds_of_a_group_come_together() -> None:
+    """However kinds are named, attacks come first, so that each group is one campaign."""
+    chosen = kinds.chosen(["leaks", "looking", "truncation", "leaks"])
+    assert [kind.name for kind in chosen] == ["looking", "leaks", "truncation"]
+
+
 def test_unknown_kind_is_named() -> None:
     """The sentence lists the kinds that there are."""
     with pytest.raises(UserError, match=r"no kind of trial 'bombe'.*bombs"):

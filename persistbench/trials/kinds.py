@@ -37,7 +37,7 @@ def discover() -> dict[str, type[Kind]]:
 
 
 def chosen(names: Sequence[str]) -> list[type[Kind]]:
-    """Return the kinds with these names; empty for all.
+    """Return the kinds with these names, attacks first; empty for all.
 
     Raises:
         UserError: there is no such kind.
@@ -46,7 +46,7 @@ def chosen(names: Sequence[str]) -> list[type[Kind]]:
     for one in names:
         if one not in known:
             raise UserError(f"There is no kind of trial {one!r}: choose from {', '.join(known)}.")
-    return [known[one] for one in dict.fromkeys(names or known)]
+    return [kind for name, kind in known.items() if not names or name in names]
 
 
 def _names(folder: ModuleType) -> list[str]:
