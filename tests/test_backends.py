@@ -307,7 +307,7 @@ def test_graph_beyond_the_limit_of_its_format_is_unsupported(
     """A protocol buffer holds 2 GB: the reason has both numbers, and no file is left."""
     backend = backends.get("onnx")
     skip_without_libraries(backend)
-    monkeypatch.setattr("persistbench.backends.onnx._LIMIT", 100)
+    monkeypatch.setattr("persistbench.backends.onnx.LIMIT", 100)
     with pytest.raises(UnsupportedError, match="and a protocol buffer holds 100"):
         backend.dump(backend.payload(case.estimator, case.X), str(tmp_path / "artifact"))
     assert not list(tmp_path.iterdir())

@@ -122,7 +122,7 @@ def test_file_mended_meanwhile_is_opened_again(tmp_path: Path) -> None:
     mended.touch()
     (task,) = _campaign.tasks(1)
     result = _campaign.sleep(task.trials)
-    waiting = threading.Thread(target=campaign._append, args=(path, result))
+    waiting = threading.Thread(target=campaign.append, args=(path, result))
     with path.open("ab") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         waiting.start()

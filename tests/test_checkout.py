@@ -23,5 +23,5 @@ def test_commit_is_that_of_git() -> None:
 
 def test_outside_a_checkout_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An installed package has no commit."""
-    monkeypatch.setattr(checkout, "_ROOT", tmp_path)
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
     assert checkout.commit.__wrapped__() == ""

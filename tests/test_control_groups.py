@@ -13,8 +13,8 @@ from persistbench.system import control_groups
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder that stands for /sys/fs/cgroup; its process is in no group yet."""
-    monkeypatch.setattr(control_groups, "_ROOT", tmp_path / "cgroup")
-    monkeypatch.setattr(control_groups, "_OWN", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "ROOT", tmp_path / "cgroup")
+    monkeypatch.setattr(control_groups, "OWN", tmp_path / "own")
     return tmp_path / "cgroup"
 
 

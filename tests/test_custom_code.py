@@ -58,7 +58,7 @@ def test_interpreter_that_fails_is_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_
     """A program that does not even start is a crash with its last words."""
     program = tmp_path / "custom_code_child.py"
     program.write_text("raise SystemExit('no libraries')")
-    monkeypatch.setattr(custom_code, "_PROGRAM", program)
+    monkeypatch.setattr(custom_code, "PROGRAM", program)
     task = tasks("pickle-5")[0]
     for record in task():
         assert record["outcome"] == "crash"

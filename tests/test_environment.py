@@ -18,10 +18,12 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> PinnedUv:
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> PinnedUv:
     """The environment that asv.conf.json describes, not yet on the disk."""
     monkeypatch.chdir(ROOT)
-    (result,) = asv_environment.get_environments(Config.load("asv.conf.json"), None, verbose=False)
+    description = Config.load("asv.conf.json")
+    description.env_dir = str(tmp_path / "env")
+    (result,) = asv_environment.get_environments(description, None, verbose=False)
     assert isinstance(result, PinnedUv)
     return result
 
@@ -32,6 +34,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def note(command: list[str], **_: Any) -> None:
         ran.append(command)
+        if command[1] == "venv":
+            Path(command[-1]).mkdir()
 
     monkeypatch.setattr(util, "check_call", note)
     return ran
@@ -42,7 +46,7 @@ def test_all_pins_are_installed_by_one_command(
 ) -> None:
     """Each library of the matrix is named once, with its version; asv's own are there, too."""
     ran = commands(monkeypatch)
-    made._setup()
+    made.create()
     create, install = ran
     assert create[1] == "venv"
     assert f"--python={sys.executable}" in create

@@ -89,7 +89,7 @@ def test_changed_attribute_is_a_changed_state(
             loaded[0].n_samples_seen_ += 1
             return loaded
 
-    monkeypatch.setattr(exactness_child, "_bound", lambda *_: Careless(5))
+    monkeypatch.setattr(exactness_child, "bound", lambda *_: Careless(5))
     exactness_child.save("small", str(tmp_path), "pickle-5")
     record = exactness_child.load("small", str(tmp_path), "pickle-5")
     assert record["outcome"] == Outcome.STATE_DIFFERS

@@ -111,7 +111,7 @@ def test_machine_without_a_system_id_has_a_name_that_stays(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the system has no id, the random one of the user's state folder tells it apart."""
-    monkeypatch.setattr(machine, "_MACHINE_ID", home / "none")
+    monkeypatch.setattr(machine, "MACHINE_ID", home / "none")
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     first = registration.describe()["machine"]
     assert registration.describe()["machine"] == first
@@ -127,8 +127,8 @@ def test_home_that_cannot_be_written_is_one_sentence(
     (home / "state").write_text("no folder")
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     (home / "system-id").write_text("5ec12e7")
-    monkeypatch.setattr(machine, "_MACHINE_ID", home / "system-id")
+    monkeypatch.setattr(machine, "MACHINE_ID", home / "system-id")
     assert machine.ids() == ("5ec12e7", "")
-    monkeypatch.setattr(machine, "_MACHINE_ID", home / "none")
+    monkeypatch.setattr(machine, "MACHINE_ID", home / "none")
     with pytest.raises(UserError, match="XDG_STATE_HOME"):
         machine.ids()

@@ -12,9 +12,8 @@ import pytest
 
 from persistbench import backends
 from persistbench.backends import Backend, Claims
-from persistbench.errors import UserError
 from persistbench.trials import selection
-from persistbench.trials.attack import _crafting, code, payloads
+from persistbench.trials.attack import code, payloads
 from persistbench.trials.attack.code import Code
 from persistbench.trials.attack.payloads import MARKER, Saved, Shape, has_list
 from persistbench.trials.trial import Task
@@ -223,15 +222,6 @@ def test_blind_trust_runs_what_a_list_refuses() -> None:
         ("skops-operator-lie", "skops", "reviewed"): ("never", False),
         ("skops-operator-lie", "skops-blind", "blind"): ("never", False),
     }
-
-
-def test_crafting_and_opening_are_for_the_sandbox_only() -> None:
-    """In a process without limits nothing is crafted and nothing opened."""
-    with pytest.raises(UserError, match="runs in the sandbox only"):
-        _crafting._craft("setstate", EVERY["pickle-5"], Path("nowhere"))
-    with pytest.raises(UserError, match="runs in the sandbox only"):
-        list(code._open("setstate", EVERY["pickle-5"], Path("nowhere")))
-    assert not Path(MARKER).exists()
 
 
 def test_shape_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

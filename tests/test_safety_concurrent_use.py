@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from persistbench import Case, backends
 from persistbench.backends import Backend
-from persistbench.errors import UnsupportedError, UserError
+from persistbench.errors import UnsupportedError
 from persistbench.integrity.answers import reference
-from persistbench.trials import _artifacts, selection
+from persistbench.trials import selection
 from persistbench.trials.accident import _saving, concurrent_use
 from persistbench.trials.accident.concurrent_use import ConcurrentUse
 from persistbench.trials.selection import Selection
@@ -62,7 +62,7 @@ def tried(monkeypatch: pytest.MonkeyPatch, backend: Backend, *ways: str) -> dict
     """Return records by the way to save."""
     monkeypatch.setattr(concurrent_use, "SECONDS", 0.5)
     monkeypatch.setattr(concurrent_use, "SWAPS", 100)
-    monkeypatch.setattr(concurrent_use, "_PATIENCE_SECONDS", HANG)
+    monkeypatch.setattr(concurrent_use, "PATIENCE_SECONDS", HANG)
     with known(monkeypatch, backend):
         (task,) = ConcurrentUse(Selection(("small",), (backend,))).tasks()
         trials = tuple(one for one in task.trials if one.condition in ways)
@@ -127,7 +127,7 @@ def test_versions_must_answer_otherwise(estimator: Any, reason: str, tmp_path: P
     if reason == "could not be told apart":
         estimator.fit(X)
     with pytest.raises(UnsupportedError, match=reason):
-        concurrent_use._versions(cell, tmp_path)
+        concurrent_use.two_versions(cell, tmp_path)
 
 
 @linux
@@ -145,9 +145,3 @@ def test_first_pipeline_is_shared() -> None:
     assert {one.condition for task in tasks for one in task.trials} == set(_saving.WAYS)
     (task,) = ConcurrentUse(selection.usual(["forest"], ["joblib"])).tasks()
     assert {one.subject for one in task.trials} == {"forest"}
-
-
-def test_children_refuse_to_work_outside_the_sandbox(tmp_path: Path) -> None:
-    """Whoever calls what a child runs is told where it runs."""
-    with pytest.raises(UserError, match="sandbox"):
-        next(concurrent_use._share(_artifacts.cell("small", "pickle-5"), "own", tmp_path))

@@ -8,7 +8,6 @@ import pytest
 
 from persistbench import backends
 from persistbench.backends import Backend
-from persistbench.errors import UserError
 from persistbench.trials.accident import _saving, failed_save
 from persistbench.trials.selection import Selection
 from persistbench.trials.trial import Record, Task
@@ -139,11 +138,3 @@ def test_renamed_replaces_and_leaves_nothing(tmp_path: Path) -> None:
     _saving.renamed(lambda draft: Path(draft).write_text("new") and None, str(path))
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_children_refuse_to_work_outside_the_sandbox(tmp_path: Path) -> None:
-    """Whoever calls what a child runs is told where it runs."""
-    with pytest.raises(UserError, match="sandbox"):
-        next(failed_save._judge(Double(), tmp_path, tmp_path))
-    with pytest.raises(UserError, match="sandbox"):
-        failed_save._save(Double(), "killed", "own", tmp_path, [])

@@ -8,7 +8,6 @@ import pytest
 
 from persistbench import backends
 from persistbench.backends import Backend
-from persistbench.errors import UserError
 from persistbench.trials.accident import _members, false_success
 from persistbench.trials.selection import Selection
 from persistbench.trials.trial import Record
@@ -104,10 +103,3 @@ def test_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     result = tried(monkeypatch, Missing(), *_members.MEMBERS)
     assert {one["outcome"] for one in result.values()} == {"not-installed"}
     assert {one["false_success"] for one in result.values()} == {False}
-
-
-def test_children_refuse_to_work_outside_the_sandbox(tmp_path: Path) -> None:
-    """Whoever calls what a child runs is told where it runs."""
-    for function in (false_success._save, false_success._load):
-        with pytest.raises(UserError, match="sandbox"):
-            next(function(Double(), "lock", tmp_path))

@@ -139,10 +139,10 @@ def test_fault_does_not_reach_the_next(
     assert fragile.examine().same
     path = tmp_path / "artifact"
     path.write_bytes(fragile.artifact.read_bytes())
-    tried = _damage._Tried(fragile, path, *pickle.loads(_artifacts.original(fragile)))
+    tried = _damage.Tried(fragile, path, *pickle.loads(_artifacts.original(fragile)))
     harmless, aborts, poisons, hangs = Fault(3, 0), Fault(0, 0), Fault(1, 0), Fault(2, 0)
     batch = [harmless, aborts, harmless, poisons, harmless, hangs, harmless, Fault(2)]
-    result = [verdict.outcome for verdict in _damage._verdicts(tried, batch, together)]
+    result = [verdict.outcome for verdict in _damage.verdicts(tried, batch, together)]
     same, crash = Outcome.SAME, Outcome.CRASH
     assert result == [
         same,

@@ -9,8 +9,6 @@ import pytest
 
 from persistbench import backends
 from persistbench.backends import Backend
-from persistbench.errors import UserError
-from persistbench.trials.attack import inspection
 from persistbench.trials.attack.inspection import Inspection
 from persistbench.trials.selection import Selection
 from tests._doubles import Double, known, linux
@@ -114,12 +112,6 @@ def test_backend_that_is_missing_says_how_to_install_it(monkeypatch: pytest.Monk
     assert {one["outcome"] for one in result.values()} == {"not-installed"}
     assert {one["marker"] for one in result.values()} == {None}
     assert "pip install no-such-library" in result["setstate", "load"]["reason"]
-
-
-def test_looking_is_for_the_sandbox_only() -> None:
-    """In a process without limits nothing is looked at."""
-    with pytest.raises(UserError, match="runs in the sandbox only"):
-        list(inspection._inspect("setstate", Careless(), "load", Path("a")))
 
 
 def test_backends_without_a_look_and_blind_trust_have_no_trials() -> None:

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +177,12 @@ def test_daemon_may_have_children() -> None:
 
 def test_last_words_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that is read only when its child is gone is an answer, on a busy machine, too."""
-    read = parent._read
+    receive = Connection.recv_bytes
 
-    def late(*arguments: Any) -> None:
-        time.sleep(3 * parent._LOOK_SECONDS)
-        read(*arguments)
+    def late(*arguments: Any) -> bytes:
+        time.sleep(3 * parent.LOOK_SECONDS)
+        return receive(*arguments)
 
-    monkeypatch.setattr(parent, "_read", late)
+    monkeypatch.setattr(Connection, "recv_bytes", late)
     limits = sandbox.Limits(seconds=ENOUGH)
     assert list(sandbox.answers(range, 3, limits=limits)) == [0, 1, 2]

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import os
-import pickle
 import signal
 import sys
 import tempfile
@@ -268,16 +267,23 @@ def test_folders_of_killed_processes_are_swept(own_tmpdir: Path) -> None:
     own.rmdir()
 
 
-def test_answers_are_facts() -> None:
-    """An answer may hold dataclasses and members of enums, and no other object."""
-    reader = parent._Answer
-    good = (Verdict(Outcome.CRASH, "x"), [1, {"a": 2.0}], sandbox.Limits(1))
-    import io
+def _says(answer: Any) -> Iterator[Any]:
+    yield answer
 
-    assert reader(io.BytesIO(pickle.dumps(good))).load() == good
-    for bad in (os.system, Path("x"), Attack()):
-        with pytest.raises(pickle.UnpicklingError):
-            reader(io.BytesIO(pickle.dumps(bad))).load()
+
+FACTS = (Verdict(Outcome.CRASH, "x"), [1, {"a": 2.0}], sandbox.Limits(1))
+
+
+def test_answers_are_facts() -> None:
+    """An answer may hold dataclasses and members of enums."""
+    assert list(sandbox.answers(_says, FACTS, limits=LIMITS)) == [FACTS]
+
+
+@pytest.mark.parametrize("answer", [os.system, Path("x"), print], ids=repr)
+def test_other_objects_are_no_answers(answer: Any) -> None:
+    """A function, or an object of another class, is nothing that a child can send."""
+    with pytest.raises(sandbox.DeadError, match="has sent what is no answer"):
+        list(sandbox.answers(_says, answer, limits=replace(LIMITS, seconds=ENOUGH)))
 
 
 def _limited() -> Verdict:
@@ -317,32 +323,34 @@ def test_orphans_of_others_are_left_alone() -> None:
         other.wait()
 
 
-class _Refused:
-    """A child whose fork server is dead for the first tries."""
+def _refuse(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Let so many starts of children be refused; return the list that notes every start."""
+    process = sandbox.context().Process
+    start, starts = process.start, []
 
-    pid = 1
-
-    def __init__(self, times: int) -> None:
-        self.left = times
-
-    def start(self) -> None:
-        if self.left:
-            self.left -= 1
+    def refusing(self: Any) -> None:
+        starts.append("")
+        if len(starts) <= times:
             raise ConnectionRefusedError
+        start(self)
+
+    monkeypatch.setattr(process, "start", refusing)
+    monkeypatch.setattr(parent, "PAUSE_SECONDS", 0.0)
+    return starts
 
 
 def test_server_that_was_just_killed_is_met_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A start that the dead fork server refuses is tried until there is a new one."""
-    monkeypatch.setattr(parent, "_PAUSE_SECONDS", 0.0)
-    child = _Refused(3)
-    parent._start_by_server(child)
-    assert child.left == 0
+    starts = _refuse(monkeypatch, 3)
+    assert sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH)).same
+    assert len(starts) == 4
 
 
 def test_server_that_never_comes_is_the_machines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no child can be started, that is the verdict, and nobody else is blamed."""
-    monkeypatch.setattr(parent, "_start", lambda child: _Refused(1).start())
+    starts = _refuse(monkeypatch, parent.STARTS)
     verdict = sandbox.run(_same, limits=sandbox.Limits(seconds=ENOUGH))
+    assert len(starts) == parent.STARTS
     assert verdict.machine_fault
     assert "no child process can be started" in verdict.reason
 

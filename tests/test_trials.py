@@ -1,17 +1,23 @@
 """What all kinds of trial share: a child that dies, lies or ends early costs only what it must."""
 
+import ast
+import functools
+import importlib
+import inspect
 import os
+import pkgutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from persistbench.errors import UserError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import base
+from persistbench.trials import accident, attack, base
 from persistbench.trials.accident._faults import BATCH, Faults, Result
 from persistbench.trials.accident.truncation import Truncation
 from persistbench.trials.base import NO_ANSWER, in_child
@@ -64,6 +70,39 @@ def test_work_of_a_child_is_refused_elsewhere() -> None:
     """A function for a child does nothing in a process without limits."""
     with pytest.raises(UserError, match="runs in the sandbox only"):
         counts(1, "well")
+
+
+def sent_to_children(module: ModuleType) -> Iterator[Callable[..., Any]]:
+    """Yield the functions that a module lets children run, as its source names them."""
+    tree = ast.parse(inspect.getsource(module))
+    assigned = {
+        ast.unparse(node.targets[0]): node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+    }
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        sender = ast.unparse(call.func)
+        if sender in ("sandbox.run", "sandbox.answers", "each") or sender.endswith(".from_child"):
+            for part in ast.walk(assigned.get(ast.unparse(call.args[0]), call.args[0])):
+                path = ast.unparse(part).split(".")
+                found = functools.reduce(lambda o, name: getattr(o, name, None), path, module)
+                if inspect.isfunction(found):
+                    yield found
+
+
+def test_whatever_a_hostile_kind_lets_a_child_run_is_refused_elsewhere() -> None:
+    """In a process without limits nothing is crafted, opened, damaged, saved or scanned."""
+    modules = [
+        importlib.import_module(found.name)
+        for room in (attack, accident)
+        for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+        if not found.ispkg
+    ]
+    functions = {function for module in modules for function in sent_to_children(module)}
+    assert len(functions) >= 20
+    for function in functions:
+        with pytest.raises(UserError, match="runs in the sandbox only"):
+            function(*(None for _ in inspect.signature(function).parameters))
 
 
 @in_child

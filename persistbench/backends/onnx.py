@@ -18,7 +18,7 @@ _METHODS = {
 }
 """The method by skl2onnx's name of an output; ``variable`` is the name of any other output."""
 
-_LIMIT = 2**31
+LIMIT = 2**31
 """Bytes: the limit of a protocol buffer."""
 
 
@@ -107,9 +107,9 @@ class Onnx(Backend):
             graph = skl2onnx.to_onnx(estimator, initial_types=types, options=options)
         use = "predict" if hasattr(estimator, "predict") else "transform"
         graph.metadata_props.add(key=_ONLY, value=use)
-        if graph.ByteSize() >= _LIMIT:
+        if graph.ByteSize() >= LIMIT:
             raise UnsupportedError(
-                f"the graph has {graph.ByteSize()} bytes, and a protocol buffer holds {_LIMIT}"
+                f"the graph has {graph.ByteSize()} bytes, and a protocol buffer holds {LIMIT}"
             )
         with open(path, "wb") as file:
             file.write(graph.SerializeToString(deterministic=True))

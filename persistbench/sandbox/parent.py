@@ -199,7 +199,7 @@ def _next(
     while True:
         left = deadline - time.monotonic()
         try:
-            message = arrived.get(timeout=max(0.0, min(left, _LOOK_SECONDS)))
+            message = arrived.get(timeout=max(0.0, min(left, LOOK_SECONDS)))
         except queue.Empty:
             if left <= 0:
                 return Verdict(Outcome.TIMEOUT, f"not finished after {limits.seconds:g} s")
@@ -273,7 +273,7 @@ def _remove(path: Path) -> None:
 
 
 _PREFIX = "persistbench-of-"
-_LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.25
 """So often a child that has not answered is looked at; most have, before."""
 
 _DYING_SECONDS = 5.0
@@ -308,18 +308,19 @@ def _start_by_server(child: Any) -> None:
     multiprocessing starts the server anew when it sees that the old one is dead. Between the death
     and that moment the server's socket refuses connections, or answers nothing.
     """
-    for _ in range(_STARTS - 1):
+    for _ in range(STARTS - 1):
         try:
             child.start()
         except _NO_SERVER:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)
         else:
             return
     child.start()
 
 
 _NO_SERVER = (ConnectionError, EOFError)
-_STARTS, _PAUSE_SECONDS = 100, 0.05
+STARTS, PAUSE_SECONDS = 100, 0.05
+"""So often a child is started while the fork server is dead, with a pause between."""
 
 
 def _forget() -> None:

@@ -4,8 +4,11 @@ import math
 from contextlib import suppress
 from pathlib import Path
 
-_OWN = Path("/proc/self/cgroup")
-_ROOT = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
+"""Names the control groups of this process."""
+
+ROOT = Path("/sys/fs/cgroup")
+"""Holds the folders of control groups."""
 
 _VERSIONS = {
     "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -22,12 +25,12 @@ def memory_left() -> float:
     File pages that nobody used lately count as free, as in `docker stats`.
     """
     left = math.inf
-    lines = _OWN.read_text().splitlines() if _OWN.is_file() else []
+    lines = OWN.read_text().splitlines() if OWN.is_file() else []
     for _, controllers, group in (line.split(":", 2) for line in lines):
         for controller in controllers.split(","):
             if controller in _VERSIONS:
                 root, *files = _VERSIONS[controller]
-                left = min(left, _left(_ROOT / root, group, files))
+                left = min(left, _left(ROOT / root, group, files))
     return left
 
 

@@ -17,7 +17,8 @@ from persistbench.errors import UserError
 REFERENCE_PREFIX = "reference-"
 """Begins the name of results that were published as a reference; no local name begins so."""
 
-_MACHINE_ID = Path("/etc/machine-id")
+MACHINE_ID = Path("/etc/machine-id")
+"""Holds the id that systemd has given to the installed system; elsewhere it is not there."""
 
 
 def local_name(facts: str, ids: tuple[str, str]) -> str:
@@ -44,7 +45,7 @@ def ids() -> tuple[str, str]:
         UserError: the system has no id, and the folder cannot be written.
     """
     try:
-        system = _MACHINE_ID.read_text().strip()
+        system = MACHINE_ID.read_text().strip()
     except OSError:
         system = ""
     try:

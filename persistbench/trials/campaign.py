@@ -50,7 +50,7 @@ def run(
         done = len(keys & known.keys())
         step(done, len(keys))
         for result in parallel(left):
-            _append(file, result)
+            append(file, result)
             known |= {record["key"]: record for record in result}
             done += len(result)
             step(done, len(keys))
@@ -70,7 +70,7 @@ def _known(path: Path, warn: Callable[[str], None]) -> dict[str, Record]:
     return {record["key"]: record for record in result if "key" in record}
 
 
-def _append(path: Path, records: Iterable[Record]) -> None:
+def append(path: Path, records: Iterable[Record]) -> None:
     """Append records in one write."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path) as file:

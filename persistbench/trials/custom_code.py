@@ -45,6 +45,9 @@ CONDITIONS = ("present", "absent")
 SECONDS = 60.0
 """For each dump, and for each load with its use."""
 
+PROGRAM = Path(__file__).with_name("custom_code_child.py")
+"""What the interpreters run that save and load."""
+
 
 @dataclass(frozen=True)
 class Result(base.Result):
@@ -75,7 +78,7 @@ class CustomCode(base.Kind):
         own.mkdir()
         artifacts.mkdir()
         for part in ("users_script", "users_module"):
-            shutil.copy(_PROGRAM, own / f"{part}.py")
+            shutil.copy(PROGRAM, own / f"{part}.py")
         ids = list(dict.fromkeys(one.backend for one in trials))
         saved = _run("save", kind, own, artifacts, ids)
         good = [one for one, verdict in saved.items() if verdict.same]
@@ -87,9 +90,6 @@ class CustomCode(base.Kind):
             verdict = loaded[str(trial.condition)].get(trial.backend, saved[trial.backend])
             useless = not (verdict.outcome.came_back or verdict.outcome.refusal)
             yield Result(verdict, false_success=trial.backend in good and useless)
-
-
-_PROGRAM = Path(__file__).with_name("custom_code_child.py")
 
 
 def _run(
@@ -107,7 +107,7 @@ def _run(
     if not backend_ids:
         return {}
     if own is None:
-        name = f"{__package__}.{_PROGRAM.stem}"
+        name = f"{__package__}.{PROGRAM.stem}"
         program = ["-c", f"import sys; from {name} import main; main(*sys.argv[1:])"]
     else:
         program = [str(own / "users_script.py")]

@@ -61,7 +61,7 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
     }
     Path(folder, "original").write_bytes(pickle.dumps(about, protocol=5))
     failed: dict[str, Any] = {}
-    ready = [_bound(name, pipeline) for name in backend_ids]
+    ready = [bound(name, pipeline) for name in backend_ids]
     for backend in ready:
         verdict = attempt.dump(backend, estimator, reference.X, str(Path(folder, backend.id)))
         if not verdict.same:
@@ -79,7 +79,7 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
 
 def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
     """Load an artifact and return all that is then known of it, by the name of the fact."""
-    backend = _bound(backend_id, pipeline)
+    backend = bound(backend_id, pipeline)
     about = pickle.loads(Path(folder, "original").read_bytes())
     path = Path(folder, backend_id)
     result: dict[str, Any] = {
@@ -197,7 +197,8 @@ def _dumped_again(backend: Backend, loaded: Any, path: Path) -> str:
     return "" if same else "a dump of what was loaded differs from the artifact"
 
 
-def _bound(backend_id: str, pipeline: str) -> Backend:
+def bound(backend_id: str, pipeline: str) -> Backend:
+    """Return the backend, which admits what the file of the pipeline names."""
     return Cell(catalogue.get(pipeline), backends.get(backend_id)).backend
 
 

@@ -57,17 +57,17 @@ def try_all(
     sandbox.fork_from_here()
     path = Path("artifact").absolute()
     shutil.copyfile(cell.artifact, path)
-    tried = _Tried(cell, path, *pickle.loads(original))
+    tried = Tried(cell, path, *pickle.loads(original))
     started = time.monotonic()
     seconds = yield from _undamaged(tried)
     for batch in batches:
         if time.monotonic() - started > patience:
             return
-        yield list(_verdicts(tried, batch, together=seconds < QUICK_SECONDS))
+        yield list(verdicts(tried, batch, together=seconds < QUICK_SECONDS))
 
 
 @dataclass(frozen=True)
-class _Tried:
+class Tried:
     """What is opened again and again.
 
     Attributes:
@@ -87,7 +87,7 @@ class _Tried:
         return _artifacts.opened(self.cell.backend, self.path, self.reference, self.held)
 
 
-def _undamaged(tried: _Tried) -> Generator[Any, None, float]:
+def _undamaged(tried: Tried) -> Generator[Any, None, float]:
     """Yield the verdict on the undamaged artifact; return the seconds that it takes."""
     verdict, seconds = NO_ANSWER, 0.0
     try:
@@ -99,14 +99,15 @@ def _undamaged(tried: _Tried) -> Generator[Any, None, float]:
     return seconds
 
 
-def _time(tried: _Tried) -> Iterator[tuple[Verdict, float]]:
+@in_child
+def _time(tried: Tried) -> Iterator[tuple[Verdict, float]]:
     tried.open()  # the first time is that of imports
     started = time.perf_counter()
     verdict = tried.open()
     yield verdict, time.perf_counter() - started
 
 
-def _verdicts(tried: _Tried, batch: list[Fault], together: bool) -> Iterator[Verdict]:
+def verdicts(tried: Tried, batch: list[Fault], together: bool) -> Iterator[Verdict]:
     """Yield the verdict on each fault.
 
     Args:
@@ -139,7 +140,7 @@ def _verdicts(tried: _Tried, batch: list[Fault], together: bool) -> Iterator[Ver
 
 
 @in_child
-def _open_each(tried: _Tried, faults: list[Fault]) -> Iterator[Verdict | bool]:
+def _open_each(tried: Tried, faults: list[Fault]) -> Iterator[Verdict | bool]:
     """Yield two answers for each fault: the verdict, and True."""
     for fault in faults:
         with damaged(tried.path, tried.cell.artifact, fault):

@@ -50,7 +50,7 @@ _NICENESS = 10
 _RETRY_SECONDS = 0.001
 """A failed load is quick: so long a reader pauses, or it would try nothing else."""
 
-_PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 5.0
 """So long a reader may take to end, once it should stop."""
 
 
@@ -126,8 +126,8 @@ def _share(cell: Cell, way: str, folder: Path) -> Iterator[Result]:
         one.start()
     swaps = 0
     try:
-        versions = _versions(cell, folder)
-        swaps = _swap(cell.backend, way, versions, str(folder / "model"), ready)
+        two = two_versions(cell, folder)
+        swaps = _swap(cell.backend, way, two, str(folder / "model"), ready)
         verdict = Verdict(Outcome.SAME)
     except BuildError as error:
         verdict = Verdict(Outcome.ERROR_AT_BUILD, str(error))
@@ -140,7 +140,7 @@ def _share(cell: Cell, way: str, folder: Path) -> Iterator[Result]:
     yield _together(verdict, swaps, [*_ended(readers, met)])
 
 
-def _versions(cell: Cell, folder: Path) -> list[Any]:
+def two_versions(cell: Cell, folder: Path) -> list[Any]:
     """Return what is saved in turn; what the versions answer is kept in the folder.
 
     Raises:
@@ -205,7 +205,7 @@ def _read(backend: Backend, folder: Path, ready: Any, stop: Any, met: Any) -> No
 
 def _ended(readers: list[Any], met: Any) -> Iterator[_Met]:
     """Yield what readers met, and how those have died that say nothing."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     for one in readers:
         one.join(max(0.0, deadline - time.monotonic()))
         if one.exitcode is None:
