@@ -77,6 +77,39 @@ def test_every_private_name_of_a_library_is_known() -> None:
     assert used - own - PRIVATE == set(KNOWN)
 
 
+def replaced_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the private names that a test gives to `monkeypatch.setattr` as texts."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".setattr"):
+            texts = [part.value for part in node.args[:2] if isinstance(part, ast.Constant)]
+            names = [text.rpartition(".")[2] for text in texts if isinstance(text, str)]
+            yield from filter(private, names)
+
+
+def is_file(name: str) -> bool:
+    """Return whether this is the name of a file of the project, such as `tests._doubles`."""
+    return ROOT.joinpath(*name.split(".")).with_suffix(".py").is_file()
+
+
+STATING = ("test_asv_facts.py", "test_private_names.py")
+"""The files that state what other libraries' private names are."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set((ROOT / "tests").glob("*.py"))), ids=lambda path: path.stem
+)
+def test_tests_ask_for_public_names(path: Path) -> None:
+    """A test neither reads nor replaces a private name of another file or of a library.
+
+    Files whose name is private may be imported: discovery passes them over, and tests need not.
+    """
+    if path.name in STATING:
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    used = {*used_names(tree, roots=()), *replaced_names(tree)}
+    assert not {name for name in used if not is_file(name)} - set(own_names(tree))
+
+
 def test_daemon_may_have_children_without_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children of a daemon are refused because of `_config`, and of nothing else."""
     config: dict[str, Any] = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]

@@ -38,7 +38,7 @@ class Wrong(Pickle):
 
     def load(self, path: str, mmap_mode: str | None = None) -> Any:
         loaded = super().load(path)
-        if len(loaded._fit_X) > 2000:
+        if loaded.n_samples_fit_ > 2000:
             loaded.classes_ = loaded.classes_[::-1]
         return loaded
 
