@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from persistbench.statistics import ratios, shares
+from persistbench.statistics import ratios
 from persistbench.statistics.ratios import SAME, LogRatio
 
 
@@ -103,15 +103,3 @@ def test_ratios_to_one_reference_are_compared() -> None:
     assert result == LogRatio(pytest.approx(math.log(1.5)), pytest.approx(0.03), 6.0, 20)  # type: ignore[arg-type]
     assert result.inverse().interval()[0] == pytest.approx(2 / 3)
     assert SAME.interval() == (1.0, 1.0, 1.0)
-
-
-@pytest.mark.parametrize(("found", "tried"), [(0, 10), (3, 500), (250, 500), (500, 500)])
-def test_interval_of_a_share_is_wilsons(found: int, tried: int) -> None:
-    """Its ends are the shares that lie 2.576 of their own standard deviations away."""
-    share = found / tried
-    for end in shares.wilson(found, tried):
-        away = 2.5758 * math.sqrt(end * (1 - end) / tried)
-        assert end in (0.0, 1.0) or abs(end - share) == pytest.approx(away, rel=1e-3)
-    low, high = shares.wilson(found, tried)
-    assert 0.0 <= low <= share <= high <= 1.0
-    assert (low, high) != (share, share)
