@@ -1,5 +1,6 @@
 """Nobody else can put a file into the cache, and what is out of date is dropped."""
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -48,3 +49,32 @@ def test_stale_files_of_one_family_are_dropped(tmp_path: Path) -> None:
     cache.drop_others(tmp_path, "a.joblib", "22")
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {"a.joblib.22", "a.joblib-zlib-1.11", "a.joblib.22.rows"}
+
+
+DECIDING = {"case.py", "outcomes.py", "backends/_base.py"}
+DECIDING_ROOMS = {"integrity", "cases", "sandbox", "cells"}
+"""What decides a verdict on every cell."""
+
+
+def test_change_of_what_decides_verdicts_makes_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of any of these files changes the environment; a change elsewhere does not."""
+    package = tmp_path / "persistbench"
+    shutil.copytree(Path(cache.__file__).parent, package)
+    (package / "sandbox" / "new.py").touch()
+    monkeypatch.setattr(cache, "__file__", str(package / "cache.py"))
+    monkeypatch.setattr(cache, "distributions", list)  # the libraries stay, and reading takes time
+    before = cache.environment.__wrapped__()
+    changing = set()
+    for path in package.rglob("*.py"):
+        source = path.read_bytes()
+        path.write_bytes(source + b"# changed")
+        if cache.environment.__wrapped__() != before:
+            changing.add(path.relative_to(package).as_posix())
+        path.write_bytes(source)
+    rooms = {
+        f"{room}/{path.name}" for room in DECIDING_ROOMS for path in (package / room).iterdir()
+    }
+    assert changing == DECIDING | {name for name in rooms if name.endswith(".py")}
+    assert {"sandbox/child.py", "sandbox/new.py"} < changing
