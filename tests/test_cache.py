@@ -73,8 +73,6 @@ def test_change_of_what_decides_verdicts_makes_them_again(
         if cache.environment.__wrapped__() != before:
             changing.add(path.relative_to(package).as_posix())
         path.write_bytes(source)
-    rooms = {
-        f"{room}/{path.name}" for room in DECIDING_ROOMS for path in (package / room).iterdir()
-    }
-    assert changing == DECIDING | {name for name in rooms if name.endswith(".py")}
+    rooms = {path for room in DECIDING_ROOMS for path in (package / room).glob("*.py")}
+    assert changing == DECIDING | {path.relative_to(package).as_posix() for path in rooms}
     assert {"sandbox/child.py", "sandbox/new.py"} < changing
