@@ -281,3 +281,12 @@ def test_trusted_that_is_not_understood_is_said(
     monkeypatch.setattr(catalogue.importlib, "import_module", lambda name: module)
     with pytest.raises(UserError, match=r"own.py: `.*TRUSTED.*` is not understood"):
         own.build()
+
+
+def test_trusted_that_is_not_understood_stops_its_own_cells_only(package: Any) -> None:
+    """The reason names the file and what to write; another pipeline is fitted all the same."""
+    result = package(vague=f'{GOOD}\nTRUSTED = "a.b"\n', extra=GOOD)
+    sentence = r"vague\.py: `TRUSTED = 'a\.b'` is not understood.*write the names out"
+    with pytest.raises(BuildError, match=sentence):
+        fit(result["vague"])
+    assert fit(result["extra"]).payload_bytes

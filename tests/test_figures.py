@@ -13,6 +13,7 @@ from persistbench.records.collect import collect
 from persistbench.records.figures import COLUMNS, Figure, to_csv
 from persistbench.report.compare import ranked, ratio, steady
 from persistbench.report.tables import to_json, to_markdown
+from persistbench.statistics import ratios
 from persistbench.units import human, times
 from tests._results import NAMES, describe, figure, measured, record
 
@@ -219,3 +220,25 @@ def test_pairs_of_another_version_are_not_used(results: Path) -> None:
     old = pairs.Pairs(("load", "small", "joblib"), "0", {"pickle-5": [[1.0]]}, [[0.5]])
     pairs.write(path.with_suffix(".pairs.jsonl"), [old])
     assert collect(results).derived == []
+
+
+def test_without_scipy_separate_figures_are_shown(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where asv is, scipy need not be: the sentence names it, and no ratio of pairs is told."""
+    path = measured(results, [1.0, 2.0, 3.0, 4.0])
+    own = pairs.Pairs(("load", "small", "joblib"), "1", {"pickle-5": [[1.0]]}, [[0.5]])
+    pairs.write(path.with_suffix(".pairs.jsonl"), [own])
+    assert cells(collect(results).figures)["small", "joblib"].paired
+    lacking = ModuleNotFoundError("No module named 'scipy'", name="scipy")
+
+    def estimate(*_: object) -> None:
+        raise lacking
+
+    monkeypatch.setattr(ratios, "estimate", estimate)
+    table = collect(results)
+    (sentence,) = table.warnings
+    assert "because scipy is not installed where asv is" in sentence
+    result = cells(table.figures)["small", "joblib"]
+    assert not result.paired
+    assert result.value is not None

@@ -203,7 +203,7 @@ def _with_pairs(
     except ModuleNotFoundError as error:
         warnings.append(
             f"Paired calls are not compared, because {error.name} is not installed where asv is; "
-            "ratios and ties are those of separate figures."
+            "ratios are those of separate figures."
         )
     figures, derived = [], []
     for cell in cells:
