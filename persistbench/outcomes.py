@@ -1,7 +1,12 @@
 """The words for what happened to a pipeline that was saved and loaded."""
 
+import errno
+import os
+import sysconfig
+import traceback
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Outcome(StrEnum):
@@ -70,6 +75,15 @@ _FROM_WORST = (
 )
 
 
+class Blame(StrEnum):
+    """Whose fault an outcome is."""
+
+    PIPELINE = "pipeline"  # its file, or the code that its file brings
+    BACKEND = "backend"
+    CHECK = "check"  # our own comparison could not be made
+    MACHINE = "machine"  # disk full, memory, a library that is not installed
+
+
 @dataclass(frozen=True)
 class Verdict:
     """An outcome with its reason.
@@ -84,8 +98,10 @@ class Verdict:
             backend that is not exact; None where answers are compared bit for bit.
         by_design: what the backend says it does: it admits nothing that nobody has reviewed, or
             it computes in other numbers. A result (n/a), not a failure.
-        machine_fault: the machine, not the backend, is to blame (disk full, memory):
-            a failure, and tried again next time.
+        fault: whose fault the outcome is; None for what is usual of the outcome, see
+            :attr:`blame`.
+        uncompared: what was not compared, a text for each, such as ``"scores: y has several
+            columns"``.
     """
 
     outcome: Outcome
@@ -93,7 +109,20 @@ class Verdict:
     label_changes: int | None = None
     largest_difference: float | None = None
     by_design: bool = False
-    machine_fault: bool = False
+    fault: Blame | None = None
+    uncompared: tuple[str, ...] = ()
+
+    @property
+    def blame(self) -> Blame | None:
+        """Whose fault the outcome is; None for ``same``."""
+        if self.fault is not None or self.same:
+            return self.fault
+        return _USUAL_BLAME.get(self.outcome, Blame.BACKEND)
+
+    @property
+    def machine_fault(self) -> bool:
+        """Whether the machine is to blame for a failure, which is tried again next time."""
+        return self.fault is Blame.MACHINE
 
     @property
     def same(self) -> bool:
@@ -106,6 +135,9 @@ class Verdict:
         return (self.outcome.refusal or self.by_design) and not self.machine_fault
 
 
+_USUAL_BLAME = {Outcome.ERROR_AT_BUILD: Blame.PIPELINE, Outcome.NOT_INSTALLED: Blame.MACHINE}
+
+
 def explain(error: BaseException) -> str:
     """Return the class and the message of an exception in one line of at most 300 characters."""
     text = " ".join(str(error).split())
@@ -113,5 +145,52 @@ def explain(error: BaseException) -> str:
 
 
 def of_exception(outcome: Outcome, error: BaseException) -> Verdict:
-    """Return the verdict for an exception raised at the stage that ``outcome`` names."""
-    return Verdict(outcome, explain(error), machine_fault=isinstance(error, (OSError, MemoryError)))
+    """Return the verdict for an exception raised at the stage that ``outcome`` names.
+
+    Code that is neither Python's, nor a library's, nor this package's came with the pipeline. If
+    such code was running, the pipeline is to blame, and the reason names the line.
+    """
+    if line := _line_of_pipeline(error):
+        return Verdict(outcome, f"{explain(error)} ({line})", fault=Blame.PIPELINE)
+    of_machine = isinstance(error, MemoryError)
+    of_machine |= isinstance(error, OSError) and error.errno in _MACHINE
+    return Verdict(outcome, explain(error), fault=Blame.MACHINE if of_machine else None)
+
+
+_MACHINE = {
+    getattr(errno, name)
+    for name in (
+        "ENOSPC",
+        "EDQUOT",
+        "EIO",
+        "EMFILE",
+        "ENFILE",
+        "ENOMEM",
+        "EROFS",
+        "EAGAIN",
+        "EFBIG",
+    )
+    if hasattr(errno, name)
+}
+"""What the system answers where a disk, or the memory, or the number of files is exhausted."""
+
+
+def _line_of_pipeline(error: BaseException) -> str:
+    """Return the innermost line of the pipeline's own code, as ``forest.py, line 12``."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        # Compiled code has relative paths, and code without a file has a name such as <string>.
+        if Path(frame.filename).is_absolute() and not frame.filename.startswith(_LIBRARIES):
+            return f"{Path(frame.filename).name}, line {frame.lineno}"
+    return ""
+
+
+_LIBRARIES = tuple(
+    {
+        *(
+            sysconfig.get_path(name) + os.sep
+            for name in ("stdlib", "platstdlib", "purelib", "platlib")
+        ),
+        str(Path(__file__).parent) + os.sep,
+    }
+)
+"""The folders of Python, of installed libraries and of this package."""

@@ -1,6 +1,6 @@
 """An outcome knows what it means, so that nobody keeps a list of outcomes elsewhere."""
 
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import Blame, Outcome, Verdict
 
 
 def test_every_outcome_has_a_severity_of_its_own() -> None:
@@ -30,5 +30,5 @@ def test_refusal_is_no_failure_unless_the_machine_is_to_blame() -> None:
     assert Verdict(Outcome.UNSUPPORTED).refused
     assert Verdict(Outcome.ERROR_AT_DUMP).refused
     assert not Verdict(Outcome.ERROR_AT_LOAD).refused
-    assert not Verdict(Outcome.ERROR_AT_DUMP, machine_fault=True).refused
+    assert not Verdict(Outcome.ERROR_AT_DUMP, fault=Blame.MACHINE).refused
     assert Verdict(Outcome.VALUES_DIFFER, by_design=True).refused

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import Blame, Outcome, Verdict
 from persistbench.records import about, calibration, forms, jsonl, outcome, pairs, run
 from persistbench.records.collect import collect
 from persistbench.trials import kinds
@@ -89,7 +89,7 @@ def test_failure_of_an_earlier_run_is_withdrawn(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A figure after a failure ends it; within one run a failure stays."""
-    outcome.keep(CELL, Verdict(Outcome.ERROR_AT_DUMP, "full", machine_fault=True), "dump")
+    outcome.keep(CELL, Verdict(Outcome.ERROR_AT_DUMP, "full", fault=Blame.MACHINE), "dump")
     outcome.withdraw(CELL, "dump")
     assert jsonl.read(path)[0][-1]["status"] == "failed"
     monkeypatch.setenv(run.VARIABLE, str(run.begin(path, "0.6.6")))
@@ -122,7 +122,7 @@ def test_cut_off_line_is_named_and_the_next_one_whole(path: Path, keep: int) -> 
         (Verdict(Outcome.NOT_INSTALLED), "n/a"),
         (Verdict(Outcome.UNSUPPORTED), "n/a"),
         (Verdict(Outcome.ERROR_AT_DUMP), "n/a"),
-        (Verdict(Outcome.ERROR_AT_DUMP, machine_fault=True), "failed"),
+        (Verdict(Outcome.ERROR_AT_DUMP, fault=Blame.MACHINE), "failed"),
         (Verdict(Outcome.ERROR_AT_BUILD), "failed"),
         (Verdict(Outcome.ERROR_AT_LOAD), "failed"),
         (Verdict(Outcome.ERROR_AT_USE), "failed"),

@@ -15,7 +15,7 @@ from persistbench.cases.catalogue import Pipeline
 from persistbench.cases.fitted import BuildError, Fitted, MissingLibraryError, fit
 from persistbench.cells import attempt
 from persistbench.errors import UnsupportedError, UserError
-from persistbench.outcomes import Outcome, Verdict, explain, of_exception
+from persistbench.outcomes import Blame, Outcome, Verdict, explain, of_exception
 from persistbench.records import run
 
 LIMITS = sandbox.Limits(seconds=600.0)
@@ -63,7 +63,7 @@ class Cell:
         try:
             return self._refusal() or self._kept() or self._find_out()
         except (OSError, UserError) as error:  # the folder for artifacts, not the backend
-            return Verdict(Outcome.ERROR_AT_DUMP, explain(error), machine_fault=True)
+            return Verdict(Outcome.ERROR_AT_DUMP, explain(error), fault=Blame.MACHINE)
 
     @property
     def known_to_be_right(self) -> bool:

@@ -105,7 +105,7 @@ def of_exception(outcome: Outcome, error: BaseException) -> Verdict:
         met = f"files of {size(_limits.file_size)}"
     if not met:
         return verdict
-    return replace(verdict, reason=f"{verdict.reason} (limit: {met})", machine_fault=False)
+    return replace(verdict, reason=f"{verdict.reason} (limit: {met})", fault=None)
 
 
 def hush() -> None:

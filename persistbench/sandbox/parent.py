@@ -28,7 +28,7 @@ from typing import Any, cast
 
 import psutil
 
-from persistbench.outcomes import Outcome, Verdict, explain
+from persistbench.outcomes import Blame, Outcome, Verdict, explain
 from persistbench.sandbox import orphans
 from persistbench.sandbox.child import Limits, size, work
 
@@ -155,7 +155,7 @@ def _answers(
         _start(child)
     except _NO_SERVER as error:
         reason = f"no child process can be started: {explain(error)}"
-        return Verdict(Outcome.CRASH, reason, machine_fault=True)
+        return Verdict(Outcome.CRASH, reason, fault=Blame.MACHINE)
     sending.close()
     arrived: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
     reader = threading.Thread(target=_read, args=(receiving, arrived), daemon=True)
