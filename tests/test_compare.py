@@ -1,4 +1,4 @@
-"""Ratios carry intervals, ties are ties, and the front is where nobody is better."""
+"""Ratios carry intervals, equal and undecided are two words, and nobody is better than a front."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,7 @@ from persistbench.report.compare import Ratio, Word, best, dominating, ranked, r
 from tests._results import figure
 
 
-def test_ranks_show_ties() -> None:
+def test_ranks_show_who_is_undecided() -> None:
     """A backend whose interval meets that of the first is undecided against it."""
     rows = [
         figure("slow", 3.0, 2.9, 3.1),
@@ -43,30 +43,34 @@ def test_ratio_has_an_interval_of_both() -> None:
     ("value", "undecided"), [(1.0, True), (1.1, True), (1.2, False), (0.85, False)]
 )
 def test_ratio_whose_interval_holds_1_is_undecided(value: float, undecided: bool) -> None:
-    """With intervals of 10 % each way, ratios up to 14 % from 1 are not told apart."""
+    """With intervals of 10 % each way, ratios up to 14 % from 1 are undecided."""
     a = figure("a", value, value / 1.1, value * 1.1)
     word = ratio(a, figure("b", 1.0, 1 / 1.1, 1.1)).word
     assert (word is Word.UNDECIDED) is undecided
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word", "told"),
+    ("low", "high", "word", "text"),
     [
         (0.99, 1.01, Word.EQUAL, "equal"),
         (1.005, 1.015, Word.EQUAL, "equal"),
-        (0.97, 1.01, Word.UNDECIDED, "undecided (± 2 %)"),
+        (0.97, 1.01, Word.UNDECIDED, "undecided (± 3 %)"),
+        (0.99, 1.05, Word.UNDECIDED, "undecided (± 5 %)"),
+        (0.5, 1.25, Word.UNDECIDED, "undecided (± 100 %)"),
         (0.8, 1.25, Word.UNDECIDED, "undecided (± 25 %)"),
         (0.0, 1.25, Word.UNDECIDED, "undecided"),
+        (0.8, math.inf, Word.UNDECIDED, "undecided"),
         (1.01, 1.05, Word.SLOWER, "slower"),
         (0.9, 0.97, Word.FASTER, "faster"),
     ],
 )
-def test_words_are_four_facts(low: float, high: float, word: Word, told: str) -> None:
+def test_words_are_four_facts(low: float, high: float, word: Word, text: str) -> None:
     """Equal is within 2 %, undecided holds 1 and more; all else is faster or slower."""
-    found = Ratio(math.sqrt(low * high) if low else 1.0, low, high)
-    assert (found.word, found.told) == (word, told)
-    assert found.decided == (word in (Word.FASTER, Word.SLOWER))
-    assert found.mark == {Word.EQUAL: "=", Word.UNDECIDED: "?"}.get(word, "")
+    middle = 1.0 if word is Word.UNDECIDED else math.sqrt(low * high)
+    result = Ratio(middle, low, high)
+    assert (result.word, result.text) == (word, text)
+    assert result.decided == (word in (Word.FASTER, Word.SLOWER))
+    assert result.mark == {Word.EQUAL: "=", Word.UNDECIDED: "?"}.get(word, "")
 
 
 def test_exact_figures_are_never_undecided() -> None:

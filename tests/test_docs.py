@@ -124,6 +124,8 @@ def test_sentence_that_the_records_contradict_is_not_printed() -> None:
         (1.2, 1.3, "1.2×"),
         (0.985, 1.015, "=1.00×"),
         (0.9, 1.1, "0.99× ± 11 %"),
+        (0.97, 1.01, "0.99× ± 3 %"),
+        (0.0, 1.1, "0× undecided"),
     ],
 )
 def test_ratio_is_shown_as_different_equal_or_undecided(

@@ -53,13 +53,20 @@ class Ratio:
         return {Word.EQUAL: "=", Word.UNDECIDED: "?"}.get(self.word, "")
 
     @property
-    def told(self) -> str:
+    def reach(self) -> str:
+        """How far from 1 an undecided interval reaches, ``± x %``; empty if there is no end.
+
+        Only this says what is still possible: half of the width of 0.97 to 1.01 is 2 %, as if the
+        two were equal.
+        """
+        if self.word is not Word.UNDECIDED or self.low <= 0 or math.isinf(self.high):
+            return ""
+        return f"± {100 * (max(self.high, 1 / self.low) - 1):.0f} %"
+
+    @property
+    def text(self) -> str:
         """The word; of what is undecided also how far the interval reaches."""
-        if self.word is not Word.UNDECIDED:
-            return str(self.word)
-        if self.low <= 0 or math.isinf(self.high):
-            return "undecided"
-        return f"undecided (± {100 * (math.sqrt(self.high / self.low) - 1):.0f} %)"
+        return f"{self.word} ({self.reach})" if self.reach else str(self.word)
 
 
 def ratio(one: Figure, other: Figure) -> Ratio:

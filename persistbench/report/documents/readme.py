@@ -58,7 +58,7 @@ def _setting(own: Results) -> str:
         f"Measured {facts['measured']} on {facts['processor']} with {facts['memory']}, "
         f"{facts['system']}. Python {facts['Python']}, {libraries}.\n"
         "Ratios are to `pickle-5`. `=` means equal: the 99 % interval of the ratio lies inside "
-        "± 2 %.\n`± x %` means undecided: the interval holds 1."
+        "± 2 %.\n`± x %` means undecided: the interval holds 1 and reaches x % away from 1."
     )
 
 

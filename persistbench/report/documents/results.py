@@ -1,6 +1,5 @@
 """The reference results, and the words in which the documents print them."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -87,14 +86,11 @@ def ratio_text(ratio: compare.Ratio) -> str:
     """Return a ratio: with `=` if it is equal, with ± x % if it is undecided.
 
     It is equal where its 99 % interval lies inside ± 2 %. It is undecided where the interval
-    holds 1 and is wider.
+    holds 1 and is wider; the interval then reaches x % away from 1.
     """
-    if ratio.word is compare.Word.EQUAL:
-        return f"={times(ratio.value)}"
     if ratio.word is compare.Word.UNDECIDED:
-        percent = f"{100 * (math.sqrt(ratio.high / ratio.low) - 1):.0f} %"
-        return f"{times(ratio.value)} ± {percent}"
-    return times(ratio.value)
+        return f"{times(ratio.value)} {ratio.reach or ratio.word}"
+    return f"{ratio.mark}{times(ratio.value)}"
 
 
 @cache

@@ -117,4 +117,4 @@ def _rivals(cells: dict[str, dict[str, Figure]], question: str) -> dict[str, Fig
 
 def _close(first: Figure, rivals: Iterable[Figure]) -> dict[str, str]:
     close = [f for f in rivals if f is not first and not ratio(f, first).decided]
-    return {figure.backend: ratio(figure, first).told for figure in in_order(close)}
+    return {figure.backend: ratio(figure, first).text for figure in in_order(close)}
