@@ -62,7 +62,7 @@ def test_contributing_names_every_room() -> None:
 
 
 IN_THE_GRID = {"audit", "dump", "label_changes", "load", "size"}
-NAMED_OTHERWISE = {"mmap": {"mapping"}, "safety": {"attack", "accident"}}
+NAMED_OTHERWISE = {"safety": {"attack", "accident"}}
 OF_SEVERAL = {"advice", "answer", "decide", "evidence", "grid", "tradeoffs"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from persistbench.records import pairs
 from persistbench.records.collect import collect
@@ -161,7 +161,7 @@ def test_page_opens_from_a_disk_without_a_network(page: Page, site: Path) -> Non
     assert watch.requests == [(site / "index.html").as_uri()]
     assert not watch.errors
     for section in (
-        *("answer", "decide", "tradeoffs", "grid", "mapping", "fresh", "scaling", "cold"),
+        *("answer", "decide", "tradeoffs", "grid", "mmap", "fresh", "scaling", "cold"),
         *("workers", "memory", "evidence"),
     ):
         assert page.locator(f"section#{section} h2").is_visible()
@@ -218,8 +218,14 @@ def test_front_and_notes_are_those_of_the_table(page: Page, site: Path) -> None:
 def test_map_is_compared_with_load(page: Page, site: Path) -> None:
     """The table of the maps shows both times, and the map's over the load's."""
     ready(page, address(site))
-    row = page.locator("#mapping div:visible tbody tr", has_text="forest")
+    row = page.locator("#mmap div:visible tbody tr", has_text="forest")
     assert row.inner_text().split("\t")[:5] == ["forest", "joblib", "30 ms", "1 ms", "0.033×"]
+
+
+def test_earlier_link_to_the_maps_leads_to_them(page: Page, site: Path) -> None:
+    """A link that names the section by its earlier name is not dead."""
+    ready(page, (site / "index.html").as_uri() + "#mapping")
+    expect(page.locator("section#mmap h2 ~ #mapping")).to_be_in_viewport()
 
 
 def test_page_is_small_enough(site: Path) -> None:
@@ -447,7 +453,7 @@ def test_section_without_records_is_not_shown(page: Page, tmp_path: Path) -> Non
     path.write_text(report.render(collect(tmp_path)), encoding="utf-8")
     ready(page, path.as_uri())
     shown = page.eval_on_selector_all("section", "s => s.map(e => e.id)")
-    assert "mapping" not in shown
+    assert "mmap" not in shown
     assert not {"survival", "custom_code", "exactness"} & set(shown)
     assert "tradeoffs" not in shown
     assert "grid" in shown

@@ -26,8 +26,8 @@ def render(table: Table) -> Markup | None:
     places = [(index, _compared(table, index)) for index in range(len(table.platforms))]
     if not any(rows for _, rows in places):
         return None
-    drawn = charts.interactive("mapping", chart(table), _alt("the chosen pipeline"))
-    return fill("mapping.html", steps=STEPS, places=places, chart=drawn)
+    drawn = charts.interactive("mmap", chart(table), _alt("the chosen pipeline"))
+    return fill("mmap.html", steps=STEPS, places=places, chart=drawn)
 
 
 def pictures(table: Table) -> dict[str, charts.Picture]:
@@ -39,7 +39,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
     drawn = chart(table, pipeline, width=640).properties(
         title=f"{pipeline}: load and memory map, step by step"
     )
-    return {"mapping": charts.Picture(drawn, _alt(pipeline))}
+    return {"mmap": charts.Picture(drawn, _alt(pipeline))}
 
 
 def points(table: Table) -> list[dict[str, Any]]:
