@@ -218,7 +218,8 @@ def of_separate(one: Ends, other: Ends) -> tuple[float, float, float]:
     """Return the ratio of two values that were measured apart, with the ends of its interval.
 
     The interval is made of both intervals on a log scale by the MOVER method (Zou and Donner 2008,
-    Statistics in Medicine 27:1693). A value without an interval is exact.
+    Statistics in Medicine 27:1693). A value without an interval is exact. An end at 0 lies
+    infinitely far away on a log scale: that end of the ratio is 0 or infinite.
 
     Args:
         one: value, low and high of the numerator; not below 0.
