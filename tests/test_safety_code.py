@@ -12,6 +12,7 @@ import pytest
 
 from persistbench import backends
 from persistbench.backends import Backend, Claims
+from persistbench.errors import UserError
 from persistbench.trials import selection
 from persistbench.trials.attack import code, payloads
 from persistbench.trials.attack.code import Code
@@ -248,16 +249,30 @@ def tasks_of(shape: Shape, monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     return tasks(EVERY["pickle-5"])
 
 
-def test_two_shapes_of_one_name_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("", "yields no shape: define SHAPES, a tuple of Shape instances"),
+        ("SHAPES = ()", "yields no shape"),
+        ("SHAPES = 7", "yields no shape"),
+        ("SHAPES = ('setstate',)", "yields no shape"),
+        ("SHAPES = Shape('alone', Saved(list))", "yields no shape"),
+        ("SHAPES = [Shape('listed', Saved(list))]", "yields no shape"),
+        ("SHAPES = (Shape('setstate', Saved(list)),)", "both define the shape 'setstate'"),
+        ("1 / 0", "cannot be imported: ZeroDivisionError"),
+    ],
+    ids=["none", "empty", "number", "texts", "no-tuple", "list", "taken", "broken"],
+)
+def test_file_without_proper_shapes_is_named(
+    source: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name is a key of records: it is there once."""
+    """A file that yields no shape, or a second shape of one name, is one sentence."""
     monkeypatch.setattr(payloads, "__path__", [*payloads.__path__, str(tmp_path)])
-    (tmp_path / "zz_again.py").write_text(
-        "from persistbench.trials.attack.payloads.setstate import SHAPES"
-    )
-    with fresh_discovery(), pytest.raises(ValueError, match="two payload shapes are named"):
+    door = "from persistbench.trials.attack.payloads import Saved, Shape\n"
+    (tmp_path / "zz_wrong.py").write_text(door + source)
+    with fresh_discovery(), pytest.raises(UserError, match=sentence) as caught:
         payloads.discover()
+    assert "persistbench/trials/attack/payloads/zz_wrong.py" in str(caught.value)
 
 
 @contextlib.contextmanager

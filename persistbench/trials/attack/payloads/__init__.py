@@ -12,10 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from persistbench import files
 from persistbench.backends import Backend
+from persistbench.errors import UserError
 
 MARKER = "touched"
 """A relative path: whoever runs the payload touches a file of its own folder."""
@@ -97,17 +99,39 @@ def discover() -> dict[str, Shape]:
     """Return every shape by its name.
 
     Raises:
-        ValueError: two have the same name.
+        UserError: a file cannot be imported or yields no shape, or two files define shapes of one
+            name.
     """
     result: dict[str, Shape] = {}
+    origin: dict[str, str] = {}
     shared = [one.read_bytes() for one in sorted(Path(__file__).parent.glob("_*.py"))]
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         if name.startswith("_"):
             continue
-        module = importlib.import_module(f"{__name__}.{name}")
+        file = f"{__name__.replace('.', '/')}/{name}.py"
+        try:
+            module = importlib.import_module(f"{__name__}.{name}")
+        except Exception as error:
+            raise UserError(f"{file} cannot be imported: {error!r}.") from error
         key = files.digest(*shared, Path(str(module.__file__)).read_bytes())
-        for shape in module.SHAPES:
+        for shape in _declared(module, file):
             if shape.name in result:
-                raise ValueError(f"two payload shapes are named {shape.name!r}")
+                raise UserError(
+                    f"{origin[shape.name]} and {file} both define the shape {shape.name!r}: "
+                    "rename one of them."
+                )
             result[shape.name] = replace(shape, key=key)
+            origin[shape.name] = file
     return result
+
+
+def _declared(module: ModuleType, file: str) -> tuple[Shape, ...]:
+    """Return the shapes that a module defines."""
+    declared = getattr(module, "SHAPES", ())
+    shapes = declared if isinstance(declared, tuple) else ()
+    if not shapes or not all(isinstance(shape, Shape) for shape in shapes):
+        raise UserError(
+            f"{file} yields no shape: define SHAPES, a tuple of Shape instances "
+            "(or start the file's name with an underscore if it holds none)."
+        )
+    return shapes
