@@ -338,13 +338,13 @@ def test_plain_asv_says_which_file_is_broken(suite: Path) -> None:
 
 
 def test_other_loop_measures_nothing(suite: Path) -> None:
-    """An environment with another asv_runner gets a sentence and no figure."""
+    """An environment with another asv_runner gets a sentence, no figure, and status 2."""
     file = suite / "persistbench" / "suite" / "versions.py"
     known = f'"asv_runner": "{versions.KNOWN["asv_runner"]}"'
     assert known in file.read_text()
     file.write_text(file.read_text().replace(known, '"asv_runner": "0.2.5"'))
     done = bench(suite)
-    assert done.returncode == 1
+    assert done.returncode == 2
     said = done.stdout + done.stderr
     assert "persistbench: The suite relies on asv_runner 0.2.5, and " in said
     assert "asv ended with status 1 before it was done; the lines above say why." in said
@@ -361,7 +361,7 @@ def test_first_run_without_a_network_ends_in_a_sentence(suite: Path) -> None:
         "UV_CACHE_DIR": str(suite.parent / "uv"),
     }
     done = python(suite, "persistbench", "bench", **nowhere)
-    assert done.returncode == 1
+    assert done.returncode == 2
     said = " ".join((done.stdout + done.stderr).split())
     assert "are fetched from the network" in said
     assert f"add `-E existing:{sys.executable} --set-commit-hash HEAD`" in said

@@ -43,7 +43,7 @@ DEAREST = 5
 """So many cells are named at the end of a run, with what their calls cost."""
 
 
-def told(spent: dict[str, float], wall: float) -> list[str]:
+def summary(spent: dict[str, float], wall: float) -> list[str]:
     """Return what a run cost, line by line.
 
     Args:

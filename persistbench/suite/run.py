@@ -17,6 +17,9 @@ from persistbench.suite.selection import Wish, check, select
 MEASURED = (0, 2)
 """asv's exit status if it has measured: with 2, some cells failed."""
 
+REFUSED = 1
+"""asv's exit status for what is a :class:`UserError` here; it has said why."""
+
 
 def run(
     arguments: list[str],
@@ -39,7 +42,7 @@ def run(
         say: is called with each line for the reader.
 
     Raises:
-        UserError: the suite cannot run here; nothing has been changed.
+        UserError: the suite cannot run here, or asv refuses to; what was measured is kept.
     """
     root = checkout()
     wish = Wish(arguments, pipelines, backend_ids, every, levels, new)
@@ -56,12 +59,14 @@ def run(
     started = time.monotonic()
     with runs.announced(selection.in_advance) as variables:
         status = _asv(root, *_command(arguments, selection.arguments), **variables)
+    if status == REFUSED:
+        raise UserError(_stopped(root, status))
     if status not in MEASURED:
         say(_stopped(root, status))
         return status
     published = _asv(root, "publish")
     wall = time.monotonic() - started
-    for line in cost.told(cost.seconds_inside(before, cost.samples(results)), wall):
+    for line in cost.summary(cost.seconds_inside(before, cost.samples(results)), wall):
         say(line)
     if published == 0:
         say(f"The page: {root / 'html' / 'index.html'} (asv preview serves it)")
