@@ -77,9 +77,9 @@ def judged(
     )
 
 
-def _between(found: ratios.LogRatio) -> float:
+def _between(ratio: ratios.LogRatio) -> float:
     """Return the variance between the processes of a cell."""
-    return (found.variance - ratios.SHARED_SD**2) * paired.PROCESSES
+    return (ratio.variance - ratios.SHARED_SD**2) * paired.PROCESSES
 
 
 def _wider(same: list[ratios.LogRatio]) -> float:

@@ -207,8 +207,8 @@ def _pyperf_values(cell: tuple[str, str, str]) -> list[float]:
         environ = {**os.environ, CELL: json.dumps(cell)}
         environ["PYTHONPATH"] = str(suite.checkout())
         subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True)  # noqa: S603
-        (made,) = json.loads(output.read_text())["benchmarks"][0]["runs"]
-        values: list[float] = made["values"]
+        (own,) = json.loads(output.read_text())["benchmarks"][0]["runs"]
+        values: list[float] = own["values"]
         return values
 
 

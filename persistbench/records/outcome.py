@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         cell: the key of the record: pipeline, backend, access and question.
-        found: changes with the cell, its file system and the verdict; empty where asv's own
+        digest: changes with the cell, its file system and the verdict; empty where asv's own
             process wrote the record.
         pipeline: name of the pipeline.
         backend: id of the backend.
@@ -47,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     cell: str = ""
-    found: str = ""
+    digest: str = msgspec.field(name="found", default="")
     pipeline: str
     backend: str
     access: Literal["load", "map"]
@@ -131,12 +131,12 @@ def keep(cell: Examined, verdict: Verdict, question: str = "") -> None:
     said_by = run.began if status(verdict) == "failed" else ""
     result = files.digest(cell.key, own, verdict.outcome, verdict.reason, said_by)
     last = _last_word(run, _key(cell, question))
-    if last is not None and last.found == result:
+    if last is not None and last.digest == result:
         return
     names = {*libraries.LIBRARIES, *cell.backend.requires}
     record = Record(
         cell=_key(cell, question),
-        found=result,
+        digest=result,
         pipeline=cell.pipeline.name,
         backend=cell.backend.id,
         access="map" if cell.mapped else "load",

@@ -59,11 +59,11 @@ class PinnedUv(Uv):
 
     def _install_requirements(self) -> None:
         # asv names its own requirements, without a version, beside those of asv.conf.json.
-        wanted: dict[str, str] = {}
+        pins: dict[str, str] = {}
         for key, version in (*self._base_requirements.items(), *self._requirements.items()):
             name = key.removeprefix("pip+")
-            wanted[name] = f"=={version}" if version else wanted.get(name, "")
-        names = [f"{name}{version}" for name, version in wanted.items()]
+            pins[name] = f"=={version}" if version else pins.get(name, "")
+        names = [f"{name}{version}" for name, version in pins.items()]
         self._uv("pip", "install", f"--python={self._path}", *names)
 
     def _uv(self, *arguments: str) -> None:

@@ -39,7 +39,7 @@ class ComparisonPage(OutputPublisher):
     name = "persistbench"
     button_label = "Comparison"
     description = "How should I save this pipeline?"
-    made = False
+    written = False
 
     @classmethod
     def publish(cls, conf: Any, repo: Any, benchmarks: Any, graphs: Any, revisions: Any) -> None:
@@ -56,7 +56,7 @@ class ComparisonPage(OutputPublisher):
             if document := advice.document():
                 files.publish(site / "safety.md", document)  # which the page links to
             _install_history(site)
-            cls.made = True
+            cls.written = True
         except ModuleNotFoundError as error:
             log.error(
                 f"The page of the comparison is left out, because {error.name} is not installed "
@@ -97,19 +97,19 @@ def _publish(cls: type[Publish], conf: Any, *args: Any, **kwargs: Any) -> Any:
                 status = _asv_publish(cls, conf, *args, **kwargs)
             finally:
                 conf.html_dir = str(site)
-            _take_place(Path(folder, "new"), site, Path(folder, "old"))
+            _replace(Path(folder, "new"), site, Path(folder, "old"))
     except OSError as error:
         kept = "; the earlier site is unchanged" if site.exists() else ""
         raise UserError(
             f"The site cannot be written to {site} ({error.strerror or error}){kept}: "
             "make room or give yourself the right to."
         ) from error
-    if ComparisonPage.made:
+    if ComparisonPage.written:
         log.info(f"The comparison of the backends is {os.path.relpath(site / 'index.html')}")
     return status
 
 
-def _take_place(new: Path, site: Path, old: Path) -> None:
+def _replace(new: Path, site: Path, old: Path) -> None:
     if site.exists():
         site.rename(old)
     try:

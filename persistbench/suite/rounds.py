@@ -116,18 +116,18 @@ class GatheredPairs:
     stored: dict[pairs.Key, pairs.Pairs]
     new: dict[str, dict[pairs.Key, pairs.Pairs]] = field(default_factory=dict)
 
-    def add(self, name: str, found: Iterable[pairs.Pairs], append: bool) -> None:
+    def add(self, name: str, results: Iterable[pairs.Pairs], append: bool) -> None:
         """Add those of a round.
 
         Args:
             name: of the benchmark.
-            found: one entry for each cell.
+            results: one entry for each cell.
             append: whether asv appends the round. asv appends every round but the first; if asv
                 appends the first, too, the reader has asked for it.
         """
         first = name not in self.new
         own = self.new.setdefault(name, {})
-        for result in found:
+        for result in results:
             kept = self.stored.get(result.key) if first and append else None
             own[result.key] = pairs.merged(own.get(result.key) or kept, result)
 

@@ -92,8 +92,8 @@ class SafeResults(Results):
         super().add_result(benchmark, result, **{**kwargs, "record_samples": True})
         if failed:
             self._record_silent(question, [cells[index] for index in failed], result.errcode)
-        found = pairs.gather(self._run.folder, benchmark["version"])
-        self._pairs.add(name, found, bool(kwargs.get("append_samples")))
+        gathered = pairs.gather(self._run.folder, benchmark["version"])
+        self._pairs.add(name, gathered, bool(kwargs.get("append_samples")))
         with _uninterrupted(), self._between_rounds():
             self.save(self._folder)
 

@@ -46,6 +46,6 @@ def _left(root: Path, group: str, files: list[str]) -> float:
     for folder in (root / part for part in (path, *path.parents)):
         with suppress(OSError, ValueError, KeyError):  # not there, or "max"
             stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-            taken = int((folder / used).read_text()) - int(stat[idle])
-            left = min(left, int((folder / limit).read_text()) - taken)
+            busy = int((folder / used).read_text()) - int(stat[idle])
+            left = min(left, int((folder / limit).read_text()) - busy)
     return left

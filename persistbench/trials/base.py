@@ -136,7 +136,7 @@ class Kind(ABC):
         """Return the conditions of a subject and a backend; none if the two do not fit."""
         return (None,)
 
-    def made_of(self, subject: str, condition: str | None) -> str:
+    def inputs(self, subject: str, condition: str | None) -> str:
         """Return what decides the outcome beside name, version and backend, for the key."""
         return ""
 
@@ -159,14 +159,14 @@ class Kind(ABC):
         for backend in self.backends:
             for subject in self.subjects:
                 for condition in self.conditions(subject, backend):
-                    made_of = self.made_of(subject, condition)
-                    one = trial(self.name, self.version, subject, backend.id, condition, made_of)
+                    inputs = self.inputs(subject, condition)
+                    one = trial(self.name, self.version, subject, backend.id, condition, inputs)
                     tasks[tuple(getattr(one, name) for name in self.shared)].append(one)
         return [Task(tuple(trials), self.make) for trials in tasks.values()]
 
     def make(self, trials: Sequence[Trial]) -> list[Record]:
         """Return the records of the trials of one task."""
-        sandbox.preload("persistbench.sandbox.warm_libraries")
+        sandbox.preload("persistbench.trials.warm")
         known = backends.for_trials()
         unavailable = {one: known[one.backend].unavailable for one in trials}
         results = {

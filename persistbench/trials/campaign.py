@@ -38,12 +38,12 @@ def run(
         UserError: the scheduler does not answer, and nothing has been changed; or processes or
             the cluster have gone, and what was done is kept.
     """
-    keys = {one.key for task in tasks for one in task.trials}
+    trials = [one for task in tasks for one in task.trials]
+    keys = {one.key for one in trials}
     sandbox.sweep()
     with processes.started(scheduler) as parallel:
         file = path()
-        made = [one for task in tasks for one in task.trials]
-        claims.keep_tried(file, {one.backend for one in made}, {one.subject for one in made})
+        claims.keep_tried(file, {one.backend for one in trials}, {one.subject for one in trials})
         known = _known(file, warn)
         left = [task.without(known) for task in tasks]
         left = [task for task in left if task.trials]

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from persistbench.cases import catalogue
-from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
+from persistbench.cases.building import BuildError
+from persistbench.cases.fitted import fit
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.trials import base, exactness_child
 from persistbench.trials.trial import Trial
@@ -61,9 +62,7 @@ class Exactness(base.Kind):
         try:
             fit(catalogue.get(name))
         except BuildError as error:
-            missing = isinstance(error, MissingLibraryError)
-            outcome = Outcome.NOT_INSTALLED if missing else Outcome.ERROR_AT_BUILD
-            yield from [Result(Verdict(outcome, str(error)))] * len(trials)
+            yield from [Result(error.verdict)] * len(trials)
             return
         saved = _child("save", name, str(folder), *(one.backend for one in trials))
         for one in trials:

@@ -66,7 +66,7 @@ def trial(
     subject: str,
     backend_id: str,
     condition: str | None = None,
-    made_of: str = "",
+    inputs: str = "",
 ) -> Trial:
     """Return a trial.
 
@@ -76,13 +76,13 @@ def trial(
         subject: see kind.
         backend_id: see kind.
         condition: see kind.
-        made_of: what else decides the outcome, such as a pipeline's key.
+        inputs: what else decides the outcome, such as a pipeline's key.
     """
     names = [kind, subject, backend_id, *([condition] if condition else [])]
-    made_with = _made_with(backend_id, version)
-    if made_of:
-        made_with = files.digest(made_with, made_of)
-    return Trial(kind, subject, backend_id, condition, f"{'/'.join(names)}/{made_with}")
+    digest = _digest(backend_id, version)
+    if inputs:
+        digest = files.digest(digest, inputs)
+    return Trial(kind, subject, backend_id, condition, f"{'/'.join(names)}/{digest}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _versions(backend_id: str) -> dict[str, str]:
 
 
 @cache
-def _made_with(backend_id: str, version: int) -> str:
+def _digest(backend_id: str, version: int) -> str:
     """Return a digest of what decides an outcome: versions, and the backend's own source."""
     libraries = json.dumps(_versions(backend_id))
     return files.digest(

@@ -69,7 +69,7 @@ class Faults(base.Kind):
         starts = range(0, self.count, BATCH)
         return [f"{start:05d}-{min(start + BATCH, self.count) - 1:05d}" for start in starts]
 
-    def made_of(self, subject: str, condition: str | None) -> str:
+    def inputs(self, subject: str, condition: str | None) -> str:
         return catalogue.get(subject).key
 
     def facts(self, trial: Trial) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from typing import Any
 from persistbench.backends import Backend
 from persistbench.case import Case
 from persistbench.cases import catalogue
-from persistbench.cases.fitted import BuildError
+from persistbench.cases.building import BuildError
 from persistbench.cells import attempt
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
@@ -87,7 +87,7 @@ class ConcurrentUse(base.OneByOne):
     def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
         return _saving.WAYS
 
-    def made_of(self, subject: str, condition: str | None) -> str:
+    def inputs(self, subject: str, condition: str | None) -> str:
         return catalogue.get(subject).key
 
     def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:

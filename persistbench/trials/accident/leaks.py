@@ -65,12 +65,12 @@ def _save(backend: Backend, subject: str, path: Path) -> Iterator[Result]:
 def _search(backend: Backend, path: Path) -> Iterator[Result]:
     """Yield where the secret is as soon as it is known: loading may kill this process."""
     _members.script()  # not the one that has saved
-    found = ARTIFACT if any(map(holds_secret, unwrap(path.read_bytes()))) else NO
-    yield Result(Verdict(Outcome.SAME), found)
+    where = ARTIFACT if any(map(holds_secret, unwrap(path.read_bytes()))) else NO
+    yield Result(Verdict(Outcome.SAME), where)
     loaded, verdict = attempt.load(backend, str(path))
-    if found == NO and verdict.same and holds_secret(_bytes_of(loaded)):
-        found = LOADED
-    yield Result(verdict, found)
+    if where == NO and verdict.same and holds_secret(_bytes_of(loaded)):
+        where = LOADED
+    yield Result(verdict, where)
 
 
 def holds_secret(data: bytes) -> bool:

@@ -78,7 +78,7 @@ class MapInUse(base.Kind):
             return MODES if backend.claims.memory_maps else ()
         return () if subject == COMPRESSED and backend.claims.memory_maps else ("r",)
 
-    def made_of(self, subject: str, condition: str | None) -> str:
+    def inputs(self, subject: str, condition: str | None) -> str:
         return " ".join(catalogue.get(name).key for name in self.selection.pipelines)
 
     def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:

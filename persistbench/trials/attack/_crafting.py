@@ -38,7 +38,7 @@ class Payloads(base.OneByOne):
     def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
         return self.ways(backend) if shape(subject).fits(backend) else ()
 
-    def made_of(self, subject: str, condition: str | None) -> str:
+    def inputs(self, subject: str, condition: str | None) -> str:
         return shape(subject).key
 
     def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:

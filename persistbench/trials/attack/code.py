@@ -58,8 +58,8 @@ class Code(_crafting.Payloads):
             return (BLIND,)
         return (NO_TRUST, REVIEWED) if has_list(backend) else (DOCUMENTED,)
 
-    def made_of(self, subject: str, condition: str | None) -> str:
-        return f"{super().made_of(subject, condition)} {self._reviewed}"
+    def inputs(self, subject: str, condition: str | None) -> str:
+        return f"{super().inputs(subject, condition)} {self._reviewed}"
 
     @property
     def _reviewed(self) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ class Scanners(base.OneByOne):
     def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
         return (MARKER, CLEAN)
 
-    def made_of(self, subject: str, condition: str | None) -> str:
+    def inputs(self, subject: str, condition: str | None) -> str:
         shapes = (shape.key for shape in payloads.discover().values())
         return " ".join(
             [version(subject), *(shapes if condition == MARKER else self.selection.pipelines)]

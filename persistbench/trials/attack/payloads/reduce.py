@@ -10,10 +10,10 @@ class _Call:
     """Says of itself that it is made by a call."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
-        self.made_by = function, arguments
+        self.call = function, arguments
 
     def __reduce__(self) -> Any:
-        return self.made_by
+        return self.call
 
 
 def _make(function: Any, *arguments: Any) -> Any:

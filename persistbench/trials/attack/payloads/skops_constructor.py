@@ -10,8 +10,8 @@ from persistbench.trials.attack.payloads._schema import hide, is_skops, node, no
 
 def _honest(backend: Backend, path: str) -> None:
     arguments = several(text(MARKER), text("x"))
-    made = node("ConstructorFromReduceNode", "io", "FileIO", content=arguments)
-    hide(backend, path, inverse_func=made)
+    constructor = node("ConstructorFromReduceNode", "io", "FileIO", content=arguments)
+    hide(backend, path, inverse_func=constructor)
 
 
 def _lie(backend: Backend, path: str) -> None:
