@@ -57,8 +57,8 @@ def imports(cells: Sequence["Cell"]) -> Imports:
 def measure(cells: Sequence["Cell"], imported: Imports) -> list[dict[str, float]]:
     """Start a process, import what is shared, and then load and predict once for each cell.
 
-    Each cell is measured in a copy of that process, which imports what is its own: what a load
-    finds is a process that has imported, and nothing else.
+    Each cell is measured in a copy of that process. The copy imports what the cell needs beside
+    that. So a load finds a process that has imported, and has done nothing else.
 
     Args:
         cells: right ones, of one pipeline.

@@ -3,8 +3,8 @@
 A shared machine drifts: the same call takes 20 % more a minute later. What both of two paired
 calls pay cancels in their ratio. Every call leaves a row: its wall time, its CPU time, and the wall
 times of the references called just before and after it. The process writes its rows to the folder
-of the run; asv's plugin gathers them beside asv's results, in
-``results/<machine>/<commit>-<environment>.pairs.jsonl``: a line for each cell and question.
+of the run. asv's plugin gathers the rows beside asv's results, a line for each cell and question:
+``results/<machine>/<commit>-<environment>.pairs.jsonl``.
 
 The suite, the calibration and the experiments of docs/ measure with this loop. asv is not imported
 here, nor is NumPy: the plugin runs wherever asv is installed.

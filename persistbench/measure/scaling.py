@@ -38,9 +38,9 @@ SHORT_SECONDS = 0.03
 has emptied the processor's caches."""
 
 COPIES_IN_MEMORY, COPIES_ON_DISK = 4, 3
-"""What one size needs at most, as multiples of its bytes: two copies are the suite's, the
-others a backend's that joins the parts of its output; on the disk, the fitted pipeline, the
-artifact and what is being dumped."""
+"""What one size needs at most, as multiples of its bytes. In memory, two copies are the suite's; a
+backend that joins the parts of its output needs the others. On the disk lie the fitted pipeline,
+the artifact and what is being dumped."""
 
 
 def _limit() -> float:

@@ -1,7 +1,7 @@
 """The memory of several processes that hold the same artifact and answer requests. Linux only.
 
 Summed resident sets count a page that eight processes share eight times. The proportional set
-size (PSS) counts it an eighth in each, so its sum is what the machine needs; the unique set size
+size (PSS) counts it an eighth in each, so its sum is what the machine needs. The unique set size
 (USS) is what goes when one process ends.
 """
 
@@ -39,8 +39,8 @@ def sensible(count: int) -> bool:
 def hold(cell: Cell, count: int, mapped: bool) -> dict[str, int]:
     """Return the bytes that so many processes need in all for the artifact of a cell.
 
-    They are forked, as those of a pre-forking server are, and measured before they load and
-    when all have loaded and answered: the difference is what the artifact costs.
+    They are forked, as those of a pre-forking server are. They are measured before they load,
+    and again when all have loaded and answered. The difference is what the artifact costs.
 
     Args:
         cell: a right one.

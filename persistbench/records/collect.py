@@ -106,8 +106,8 @@ def _read(
 ) -> tuple[Source | None, list[_Cell]]:
     """Return a result file and its cells.
 
-    What is left out goes to the warnings; what another version has measured to the outdated, by
-    machine, environment and question, because newer figures may be there.
+    What is left out goes to the warnings. What another version has measured goes to the outdated,
+    by machine, environment and question, because newer figures may be there.
     """
     try:
         result = ResultFile(path, machine)
@@ -184,8 +184,8 @@ def _with_pairs(
 ) -> tuple[list[Figure], list[Figure]]:
     """Return the figures with their paired ratios, and the figures derived from pairs.
 
-    What is usual of a ratio's variance is learnt from all cells of the same machine and
-    environment, and is at least the noise of its calibration; where that gave false alarms,
+    The usual variance of a ratio is that of all cells of the same machine and environment. It is
+    at least the noise of the machine's calibration. Where the calibration gave false alarms, all
     intervals are as much wider as it takes to have none.
     """
     cells = list(cells)

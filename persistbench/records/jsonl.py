@@ -42,8 +42,8 @@ def read_typed(path: Path, decode: Callable[[str], T]) -> tuple[list[T], list[st
         decode: makes one line a record, such as ``msgspec.json.Decoder(Record).decode``.
 
     Returns:
-        The records, and sentences: one for each line that is not JSON, and one for all lines that
-        are JSON and do not fit the record.
+        The records, and sentences on what is left out. There is one for each line that is not
+        JSON, and one for all lines that are JSON and do not fit the record.
 
     Raises:
         OSError: there is no such file, or it may not be read.

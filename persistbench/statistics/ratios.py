@@ -3,8 +3,8 @@
 The pairs of one process resemble each other. So a process is one observation: the typical ratio of
 its pairs, on a log scale. Two or three observations say little about their own variance. But a run
 has hundreds of cells, and together they show the usual variance. The variance of a cell is
-moderated towards the usual variance, as in the analysis of many small experiments at once (Smyth
-2004, Statistical Applications in Genetics and Molecular Biology 3:3).
+moderated towards the usual variance, as in the analysis of many small experiments at once. The
+method is that of Smyth (2004, Statistical Applications in Genetics and Molecular Biology 3:3).
 """
 
 import itertools
@@ -26,8 +26,9 @@ GROUPS = (0.0, 3.0, 9.0, math.inf)
 """Borders of the groups of cells, as numbers of pairs in a process."""
 
 DEARER = 1.1
-"""The variance of the typical value divided by that of the mean, at most, for normal values
-(simulated: 1.02 of three, 1.09 of four, 1.08 of five; 1.05 of many, Hodges and Lehmann)."""
+"""The variance of the typical value divided by that of the mean, at most, for normal values.
+Simulated it is 1.02 of three, 1.09 of four and 1.08 of five. Of many it is 1.05, as Hodges and
+Lehmann say."""
 
 SHARED_SD = 0.006
 """Standard deviation of a log ratio between runs. The processes of a run share the layout of their

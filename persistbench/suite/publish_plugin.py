@@ -1,8 +1,8 @@
 """asv's door to the report; named in asv.conf.json, so asv imports it at every command.
 
 Our page becomes ``index.html``; asv's own site stands beside it as ``history.html``. Like
-`run_plugin.py` this file may be imported where only asv and msgspec are installed: then the page
-is left out, with a sentence that says what to install.
+`run_plugin.py` this file may be imported where only asv and msgspec are installed. Then the page
+is left out, and a sentence says what to install.
 """
 
 import os

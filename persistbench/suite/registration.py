@@ -35,9 +35,9 @@ def describe() -> dict[str, str]:
 def register() -> str:
     """Make sure that asv knows this machine; return its name.
 
-    A machine that the user has registered stays as it is. One that was registered here is
-    described again, under another name, when TMPDIR has moved to another file system, or when
-    its name is that of its class alone, as it once was.
+    A machine that the user has registered stays as it is. A machine that was registered here is
+    described again, under another name, when TMPDIR has moved to another file system. So is a
+    machine whose name is that of its class alone, as names once were.
     """
     from asv.machine import Machine, MachineCollection
     from asv.util import UserError as AsvError

@@ -1,7 +1,7 @@
 """asv's door to persistbench; named in asv.conf.json, so asv imports it at every command.
 
-asv writes its result file once, when everything has been measured, and in place: Ctrl-C in the last
-minute loses the whole run, and a full disk also loses the run before. asv offers no hook for that,
+asv writes its result file once, when everything has been measured, and in place. So Ctrl-C in the
+last minute loses the whole run, and a full disk also loses the run before. asv offers no hook here,
 so its Results class is replaced in `asv run`. asv may be installed elsewhere than the suite: beside
 asv only msgspec is imported here, by which records are read.
 """

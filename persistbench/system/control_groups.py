@@ -14,9 +14,11 @@ _VERSIONS = {
     "memory": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     "": ("", "memory.max", "memory.current", "inactive_file"),
 }
-"""By the controller in /proc/self/cgroup (version 2 has none there): the folder of the group, the
-files with its limit and its use in bytes, and the field of memory.stat with the file pages that the
-kernel can give back (cgroup-v1/memory and cgroup-v2 in the kernel's documentation)."""
+"""What is read of a group, by the controller in /proc/self/cgroup; version 2 has none there.
+
+There are the folder of the group, and the files with its limit and its use in bytes. Last comes a
+field of memory.stat: the bytes of file pages that the kernel can give back. The kernel's
+documentation has them in cgroup-v1/memory and cgroup-v2."""
 
 
 def memory_left() -> float:

@@ -1,8 +1,8 @@
 """What machine this is: its facts, and a name that tells it from others of its class.
 
-The suffix of the name is a keyed hash of two ids. ``/etc/machine-id`` alone is shared by the
-copies of one image, and a random id in the home alone is shared where homes are: a machine that
-differs in either one has another name. The hash gives neither id away.
+The suffix of the name is a keyed hash of two ids. The copies of one image share
+``/etc/machine-id``. Machines that share a home share the random id in the home. A machine that
+differs in either id has another name. The hash gives neither id away.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Runs trials on all cores, or on a cluster, and keeps their records: none is lost, none is twice.
 
-Each trial has a key. Its record is a line of JSON, appended as a whole when the trial has ended;
-a campaign that starts again leaves out every trial whose key has a record.
+Each trial has a key. Its record is a line of JSON, appended as a whole when the trial has ended.
+A campaign that starts again leaves out every trial whose key has a record.
 """
 
 import contextlib

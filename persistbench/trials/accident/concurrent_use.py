@@ -1,9 +1,9 @@
 """Many load while one saves: is every load the old version or the new one?
 
-Eight processes load an artifact, and compare its answers, over and over, while another saves two
-versions of the pipeline to the same path in turn: straight to it (``own``), or beside it with a
-rename (``renamed``). Each load must give one of the versions. What answers otherwise is wrong, and
-worse than an error, because nothing is raised.
+Eight processes load an artifact, and compare its answers, over and over. Meanwhile another process
+saves two versions of the pipeline to the same path in turn: straight to it (``own``), or beside it
+with a rename (``renamed``). Each load must give one of the versions. What answers otherwise is
+wrong, and worse than an error, because nothing is raised.
 
 The second version is the first one, fitted again on its held-out rows with their answers moved by
 one. Swaps are spread over the seconds, so that there are loads between them; a backend that takes

@@ -1,16 +1,16 @@
 """The save that fails: what lies at the path afterwards, where a good artifact was before?
 
-A pipeline of 20 MB is saved to a path where an earlier one lies. Something goes wrong: its last
+A pipeline of 20 MB is saved to a path where an earlier one lies, and something goes wrong. Its last
 member cannot be saved, the disk is full, the process is killed, or another process saves to the
-same path at that moment. Each is tried with the backend's own dump straight to the path (``own``),
+same path. Each is tried with the backend's own dump straight to the path (``own``),
 and with a draft that is renamed (``renamed``, see :func:`._saving.renamed`).
 
-For the full disk stands a limit on the size of files, at half of the artifact: write() then fails
+For the full disk stands a limit on the size of files, at half of the artifact. write() then fails
 as it does when somebody else has taken the room, with EFBIG in place of ENOSPC. On a small file
-system of its own the outcome would be luck: to open the path for writing frees the room of the
+system of its own the outcome would be luck. To open the path for writing frees the room of the
 earlier artifact, which is just what the new one needs.
 
-``kill -9`` comes at the same byte: Linux sends SIGXFSZ to a process that writes beyond the limit,
+``kill -9`` comes at the same byte. Linux sends SIGXFSZ to a process that writes beyond the limit,
 and this process answers it by SIGKILL to itself. So the backend is killed while it writes, also if
 it writes all in one go at its end.
 """

@@ -1,9 +1,9 @@
 """What nobody meant to save: is a secret from around the estimator in the artifact?
 
-A recognisable secret is planted where users leave such: in a file that is open, in a cache, among
-the rows that an estimator keeps, in a global variable of the script. After the save it is
-searched in the artifact's bytes, then in what these unfold to, then in the object that another
-process has loaded; numbers as the bytes of float64 and float32.
+A recognisable secret is planted where users leave secrets: in an open file, in a cache, among the
+rows that an estimator keeps, in a global variable of the script. After the save it is
+searched in the artifact's bytes, then in what these unfold to. Then it is searched in the object
+that another process has loaded. Numbers are searched as the bytes of float64 and float32.
 """
 
 import pickle

@@ -1,7 +1,7 @@
 """Small artifacts that unfold to 1 GB, or claim 3 GB: what do inspecting, loading and using cost?
 
-Each bomb is crafted in one child and opened in others: with 3 GB of memory, and with 300 MB more
-than the child held before, which shows whether a limit of the process makes a clean error of it.
+Each bomb is crafted in one child and opened in two others. One child has 3 GB of memory. The other
+has 300 MB more than it held before: it shows whether a limit of the process makes a clean error.
 """
 
 from collections.abc import Iterator

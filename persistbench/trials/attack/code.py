@@ -1,10 +1,10 @@
 """Does opening an artifact run code that somebody has put into it, and when?
 
-Each shape of payload is crafted in one process for every backend that can carry it, and opened in
-another that has never seen it: audited where the backend has an audit, loaded, used, and let go.
-The payload touches a marker; what is recorded is the stage after which it was there. A backend
-with a list of trusted names is tried with its own list, and with the list that a user has written
-for honest pipelines without an inspection of this file.
+Each shape of payload is crafted in one process, for every backend that can carry it. Another
+process, which has never seen it, opens it: audits it where the backend has an audit, loads it, uses
+it, and lets it go. The payload touches a marker; the record names the stage after which the marker
+was there. A backend with a list of trusted names is tried twice. Its list is first its own, then
+the list that a user has written for honest pipelines without an inspection of this file.
 """
 
 import gc

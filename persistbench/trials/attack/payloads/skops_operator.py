@@ -1,7 +1,7 @@
 """A schema that calls a function of Python's operator module while it is loaded.
 
 Up to skops 0.11 a schema could give another module than the one that was called
-(CVE-2025-54412): the list of untrusted types then named what is harmless.
+(CVE-2025-54412). The list of untrusted types then named what is harmless.
 """
 
 from functools import partial
