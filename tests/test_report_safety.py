@@ -180,7 +180,7 @@ def test_what_can_run_code_by_design_is_not_among_the_quiet(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("facts", "word"),
     [
-        ({"marker": "audit"}, "code ran when looked at"),
+        ({"marker": "audit"}, "code ran at inspection"),
         ({"marker": "load", "outcome": "crash"}, "code ran at load"),
         ({"marker": "use"}, "code ran at use"),
         ({"marker": "never", "refused": True, "outcome": "error-at-load"}, "refused"),
@@ -197,7 +197,7 @@ def test_word_of_a_payload(facts: dict[str, Any], word: str) -> None:
 
 
 def test_looking_tells_markers_and_imports(table: Table) -> None:
-    """How many looks ran code or imported something, and what."""
+    """How many inspections ran code or imported something, and what."""
     (row,) = [r for r in tables(attack.render(table)) if r[0] == "skops.io.get_untrusted_types"]
     assert row[1:] == ["skops", "0 of 5", "1 of 5", "up to 2: antigravity, this", "same 5"]
 
@@ -242,10 +242,10 @@ def test_batches_are_summed(tmp_path: Path) -> None:
     made.batches(tmp_path, "bit-flip", "small", "joblib", {"crash": 10}, **old)
     result = faults.of_one_run(collect(tmp_path).trials["desk"]["bit-flip"])
     own = faults.sums(result)["small"]["joblib"]
-    assert (own.tried, own.wanted, own.counts["crash"]) == (20, 20, 4)
+    assert (own.tried, own.planned, own.counts["crash"]) == (20, 20, 4)
     assert own.share(faults.SILENT)[:2] == (8, 0.4)
     every = faults.sums(result)[faults.EVERY]["joblib"]
-    assert (every.tried, every.wanted, every.pipelines) == (40, 45, {"small", "forest"})
+    assert (every.tried, every.planned, every.pipelines) == (40, 45, {"small", "forest"})
 
 
 def test_backends_are_compared_on_the_same_mixture(tmp_path: Path) -> None:

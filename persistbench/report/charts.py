@@ -1,4 +1,4 @@
-"""How charts look, and their way into a page, an SVG or a PNG: all drawn by Vega-Lite."""
+"""The style of charts, and their way into a page, an SVG or a PNG: all drawn by Vega-Lite."""
 
 import json
 from dataclasses import dataclass
@@ -147,11 +147,11 @@ def choosing(
     ).properties(width=width, autosize=FIT)
 
 
-def dot(place: int, figure: Figure) -> dict[str, Any]:
+def dot(platform: int, figure: Figure) -> dict[str, Any]:
     """Return the row of a figure for :func:`dots`; it lacks its line and its way."""
     low, high = ends(figure)
     return {
-        "place": place,
+        "place": platform,
         "pipeline": figure.pipeline,
         "value": figure.value or 0.0,
         "low": low,

@@ -132,16 +132,16 @@ def in_order(figures: Iterable[Figure]) -> list[Figure]:
     """
     result = list(figures)
     valued = [figure for figure in result if figure.value is not None]
-    turns = all(REFERENCE in figure.paired for figure in valued)
+    paired = all(REFERENCE in figure.paired for figure in valued)
 
-    def place(figure: Figure) -> tuple[bool, float]:
+    def key(figure: Figure) -> tuple[bool, float]:
         if figure.value is None:
             return True, 0.0
-        if turns:
+        if paired:
             return False, 0.0 if figure.backend == REFERENCE else figure.paired[REFERENCE].mean
         return False, figure.value
 
-    return sorted(result, key=place)
+    return sorted(result, key=key)
 
 
 def contends(figure: Figure) -> bool:
@@ -183,7 +183,7 @@ def dominating(
 def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
     """Return figures by question, pipeline and value, each with its rank.
 
-    The rank is its place among the backends of the same machine, environment, question and
+    The rank is its position among the backends of the same machine, environment, question and
     pipeline; ``=`` before it says that it is equal to the first, ``?`` that it is undecided
     which of the two is first. ``floor`` is no
     contender. Without a figure the rank is empty.
@@ -193,14 +193,14 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
     for figure in figures:
         rows[figure.row].append(figure)
     for _, group in sorted(rows.items()):
-        places = itertools.count(1)
+        ranks = itertools.count(1)
         first: Figure | None = None
         for figure in in_order(group):
             rank = ""
             if contends(figure):
                 first = first or figure
                 mark = "" if figure is first else ratio(figure, first).mark
-                rank = f"{mark}{next(places)}"
+                rank = f"{mark}{next(ranks)}"
             elif figure.value is not None:
                 rank = apart(figure)
             result.append((rank, figure))

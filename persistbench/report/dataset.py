@@ -51,14 +51,14 @@ def samples(table: Table) -> list[list[float]]:
     return result
 
 
-def columns(found: list[dict[str, Any]]) -> dict[str, Any]:
+def columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return rows by column; a column of repeating texts is a list of words and their numbers.
 
     A quarter of the bytes that a list of objects takes. What a row lacks is None.
     """
     packed: dict[str, Any] = {}
-    for name in dict.fromkeys(name for row in found for name in row):
-        values = [row.get(name) for row in found]
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
         if all(isinstance(value, str) for value in values):
             words = list(dict.fromkeys(values))
             numbers = {word: number for number, word in enumerate(words)}

@@ -10,7 +10,7 @@ import altair as alt
 from persistbench.outcomes import Outcome
 from persistbench.records import forms, trial
 from persistbench.report import charts
-from persistbench.report.safety import Places, Record
+from persistbench.report.safety import ByPlatform, Record
 from persistbench.statistics.shares import wilson
 
 WAYS = {forms.BIT_FLIP: "one flipped bit", forms.TRUNCATION: "cut off"}
@@ -32,7 +32,7 @@ class Sum:
         counts: by outcome.
         errors: by class of exception, or by signal.
         tried: how many faults.
-        wanted: how many were asked for.
+        planned: how many were asked for.
         pipelines: whose artifacts.
         without: outcome and reason of pipelines that have no right artifact to be damaged.
     """
@@ -40,7 +40,7 @@ class Sum:
     counts: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     tried: int = 0
-    wanted: int = 0
+    planned: int = 0
     pipelines: set[str] = field(default_factory=set)
     without: dict[str, str] = field(default_factory=dict)
 
@@ -60,14 +60,14 @@ class Sum:
         return result, result / self.tried, *wilson(result, self.tried)
 
 
-def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:
+def sums(records: Iterable[Record]) -> dict[str, dict[str, Sum]]:
     """Return the sums of one kind by pipeline, :data:`EVERY` first, and backend.
 
     Of all pipelines together, a backend counts as many batches of each as the slowest backend has
     of that pipeline: shares of other mixtures could not be compared.
     """
     cells: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record in found:
+    for record in records:
         cells[record["subject"]][record["backend"]].append(record)
     by_pipeline: dict[str, dict[str, Sum]] = {EVERY: {}}
     for pipeline, own in sorted(cells.items()):
@@ -82,25 +82,27 @@ def sums(found: Iterable[Record]) -> dict[str, dict[str, Sum]]:
                 for batch in counted:
                     total.add(batch)
                 if any(batch["tried"] for batch in batches):
-                    total.wanted += max(batch["wanted"] for batch in batches)
+                    total.planned += max(batch["wanted"] for batch in batches)
     return {name: dict(sorted(own.items())) for name, own in by_pipeline.items()}
 
 
-def of_one_run(found: Iterable[Record]) -> list[Record]:
+def of_one_run(records: Iterable[Record]) -> list[Record]:
     """Return the batches that were made with the versions of the newest of their cell."""
-    batches = sorted(found, key=lambda record: record["date"])
+    batches = sorted(records, key=lambda record: record["date"])
     newest = {(r["subject"], r["backend"]): trial.versions([r]) for r in batches}
     return [r for r in batches if trial.versions([r]) == newest[r["subject"], r["backend"]]]
 
 
-def pipelines(found: dict[str, Places]) -> list[str]:
+def pipelines(trials: dict[str, ByPlatform]) -> list[str]:
     """Return what can be chosen."""
-    names = {record["subject"] for kind in WAYS for _, own in found.get(kind, []) for record in own}
+    names = {
+        record["subject"] for kind in WAYS for _, own in trials.get(kind, []) for record in own
+    }
     return [EVERY, *sorted(names - {EVERY})]
 
 
-def rows(found: dict[str, Places], outcomes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a row for the chart of every place, pipeline, backend and way to damage."""
+def rows(trials: dict[str, ByPlatform], outcomes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for the chart of every platform, pipeline, backend and way to damage."""
     return [
         {
             "place": index,
@@ -111,7 +113,7 @@ def rows(found: dict[str, Places], outcomes: Sequence[str]) -> list[dict[str, An
             "text": spoken(share, own.tried),
         }
         for kind, way in WAYS.items()
-        for index, records in found.get(kind, [])
+        for index, records in trials.get(kind, [])
         for pipeline, backends in sums(records).items()
         for backend, own in backends.items()
         if own.tried
@@ -157,7 +159,7 @@ def chart(drawn: list[dict[str, Any]], title: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Told:
+class Summary:
     """What is said of one figure.
 
     Attributes:
@@ -171,11 +173,13 @@ class Told:
     none: dict[str, int]
 
 
-def told(found: dict[str, Places], outcomes: Sequence[str]) -> dict[int, dict[str, Told]]:
-    """Return what is said of all pipelines, by place and way to damage."""
-    groups: dict[int, dict[str, Told]] = defaultdict(dict)
+def summaries(
+    trials: dict[str, ByPlatform], outcomes: Sequence[str]
+) -> dict[int, dict[str, Summary]]:
+    """Return what is said of all pipelines, by platform and way to damage."""
+    groups: dict[int, dict[str, Summary]] = defaultdict(dict)
     for kind, way in WAYS.items():
-        for index, records in found.get(kind, []):
+        for index, records in trials.get(kind, []):
             every = {name: own for name, own in sums(records)[EVERY].items() if own.tried}
             shares = {name: own.share(outcomes) for name, own in every.items()}
             seen = {name: share for name, (_, share, *_) in shares.items() if share}
@@ -183,7 +187,7 @@ def told(found: dict[str, Places], outcomes: Sequence[str]) -> dict[int, dict[st
             text = spoken(shares[most], every[most].tried) if most else ""
             none = {name: own.tried for name, own in every.items() if name not in seen}
             if every:
-                groups[index][way] = Told(most, text, none)
+                groups[index][way] = Summary(most, text, none)
     return groups
 
 
@@ -194,24 +198,24 @@ def spoken(share: tuple[int, float, float, float], tried: int) -> str:
     return f"{count:,} of {tried:,}: {percent(middle)} ({ends})"
 
 
-def table(found: list[Record]) -> dict[str, tuple[dict[str, Sum], dict[str, list[str]], list[str]]]:
+def table(
+    records: list[Record],
+) -> dict[str, tuple[dict[str, Sum], dict[str, list[str]], list[Outcome]]]:
     """Return rows, who shares one, and the outcomes that occur, by pipeline."""
     shown = {}
-    for pipeline, own in sums(found).items():
+    for pipeline, own in sums(records).items():
         keys = {
-            name: (one.counts, one.tried, one.wanted, one.pipelines, one.without)
+            name: (one.counts, one.tried, one.planned, one.pipelines, one.without)
             for name, one in own.items()
         }
         names = trial.named(keys)
-        words: list[str] = [
-            word for word in _WORDS if any(one.counts[word] for one in own.values())
-        ]
+        words = [word for word in _WORDS if any(one.counts[word] for one in own.values())]
         rows = {names[backend]: one for backend, one in own.items() if one.tried}
         shown[pipeline] = (rows, trial.members(names), words)
     return shown
 
 
-_WORDS = sorted(
+_WORDS: list[Outcome] = sorted(
     (one for one in Outcome if not one.refusal and one is not Outcome.ERROR_AT_BUILD),
     key=lambda one: one.severity,
 )

@@ -13,7 +13,7 @@ from persistbench.report import charts
 from persistbench.report.templates import fill
 
 
-class Look(NamedTuple):
+class Style(NamedTuple):
     """How a word is shown: by a colour, and by a sign for whoever sees no colours."""
 
     colour: str
@@ -21,28 +21,28 @@ class Look(NamedTuple):
     ink: str = "black"
 
 
-OUTCOMES: dict[str, Look] = {
-    Outcome.SAME: Look("#d5d7da", ""),
-    Outcome.STATE_DIFFERS: Look("#56B4E9", "s"),
-    Outcome.VALUES_DIFFER: Look("#E69F00", "v"),
-    Outcome.LABELS_DIFFER: Look("#D55E00", "l"),
-    Outcome.ERROR_AT_DUMP: Look("#0072B2", "d", "white"),
-    Outcome.UNSUPPORTED: Look("#009E73", "–"),
-    Outcome.ERROR_AT_LOAD: Look("#CC79A7", "L"),
-    Outcome.ERROR_AT_USE: Look("#CC79A7", "U"),
-    Outcome.CRASH: Look("#F0E442", "✗"),
-    Outcome.TIMEOUT: Look("#F0E442", "t"),
-    Outcome.ERROR_AT_BUILD: Look("#888888", "b"),
-    Outcome.NOT_INSTALLED: Look("#888888", "·"),
+OUTCOMES: dict[str, Style] = {
+    Outcome.SAME: Style("#d5d7da", ""),
+    Outcome.STATE_DIFFERS: Style("#56B4E9", "s"),
+    Outcome.VALUES_DIFFER: Style("#E69F00", "v"),
+    Outcome.LABELS_DIFFER: Style("#D55E00", "l"),
+    Outcome.ERROR_AT_DUMP: Style("#0072B2", "d", "white"),
+    Outcome.UNSUPPORTED: Style("#009E73", "–"),
+    Outcome.ERROR_AT_LOAD: Style("#CC79A7", "L"),
+    Outcome.ERROR_AT_USE: Style("#CC79A7", "U"),
+    Outcome.CRASH: Style("#F0E442", "✗"),
+    Outcome.TIMEOUT: Style("#F0E442", "t"),
+    Outcome.ERROR_AT_BUILD: Style("#888888", "b"),
+    Outcome.NOT_INSTALLED: Style("#888888", "·"),
 }
 """Colours told apart by colour-blind readers (Okabe and Ito 2008); signs tell the rest."""
 
 
 def interactive(
     name: str,
-    places: list[tuple[int, list[dict[str, Any]]]],
+    platforms: list[tuple[int, list[dict[str, Any]]]],
     tell: Callable[[dict[str, Any]], tuple[str, str]],
-    looks: Mapping[str, Look],
+    styles: Mapping[str, Style],
     alt_text: str,
     **how: Any,
 ) -> Markup:
@@ -50,38 +50,38 @@ def interactive(
 
     Args:
         name: unique on the page.
-        places: their indices, each with its records.
+        platforms: their indices, each with its records.
         tell: returns the word and the reason that are shown of a record.
-        looks: of the words, in the order of the legend.
+        styles: of the words, in the order of the legend.
         alt_text: what it shows, for a reader who cannot see it.
         how: see :func:`chart`.
     """
-    names = {index: trial.alike(result, lambda r: tell(r)[0]) for index, result in places}
-    rows = [row for index, result in places for row in cells(index, result, names[index], tell)]
+    names = {index: trial.alike(result, lambda r: tell(r)[0]) for index, result in platforms}
+    rows = [row for index, result in platforms for row in cells(index, result, names[index], tell)]
     shown = {row["word"] for row in rows}
-    used = {word: look for word, look in looks.items() if word in shown}
+    used = {word: style for word, style in styles.items() if word in shown}
     return fill(
         "heat.html",
-        looks=used,
+        styles=used,
         chart=charts.interactive(name, chart(rows, used, **how), alt_text),
         alike=[(index, trial.members(own)) for index, own in names.items()],
     )
 
 
 def cells(
-    place: int,
-    found: list[dict[str, Any]],
+    platform: int,
+    records: list[dict[str, Any]],
     names: dict[str, str],
     tell: Callable[[dict[str, Any]], tuple[str, str]],
 ) -> list[dict[str, Any]]:
     """Return a row for each cell; backends with one name share theirs."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
-    for record in found:
+    for record in records:
         key = (record["subject"], names[record["backend"]], record.get("place") or "")
         if key not in rows:
             word, reason = tell(record)
             rows[key] = {
-                "place": place,
+                "place": platform,
                 "subject": key[0],
                 "backend": key[1],
                 "where": key[2],
@@ -94,26 +94,26 @@ def cells(
 
 def chart(
     rows: list[dict[str, Any]],
-    looks: Mapping[str, Look],
+    styles: Mapping[str, Style],
     *,
     subjects: Sequence[str] | None = None,
     columns: Sequence[str] = (),
-    wanted: str = "",
+    search: str = "",
     step: int = 22,
 ) -> Any:
     """Return the heat map with the parameter ``place``.
 
     Args:
         rows: see :func:`cells`.
-        looks: of the words that are in them.
+        styles: of the words that are in them.
         subjects: their order; None is alphabetical.
         columns: the values of ``where`` whose maps stand side by side; empty for one map.
-        wanted: the name of a parameter with a text that shown subjects contain.
+        search: the name of a parameter with a text that shown subjects contain.
         step: pixels of a cell.
     """
-    signs = json.dumps({word: look.sign for word, look in looks.items()})
-    light = json.dumps([word for word, look in looks.items() if look.ink == "white"])
-    scale = alt.Scale(domain=list(looks), range=[look.colour for look in looks.values()])
+    signs = json.dumps({word: style.sign for word, style in styles.items()})
+    light = json.dumps([word for word, style in styles.items() if style.ink == "white"])
+    scale = alt.Scale(domain=list(styles), range=[style.colour for style in styles.values()])
     sort = list(subjects) if subjects is not None else "ascending"
     across = alt.Axis(orient="top", labelAngle=-60, labelLimit=180)
     spoken = "datum.subject + ', ' + datum.backend + ': ' + datum.word"
@@ -158,8 +158,8 @@ def chart(
     result = result.transform_filter("datum.place === place").add_params(
         alt.param(name="place", value=0)
     )
-    if wanted:
+    if search:
         result = result.transform_filter(
-            f"indexof(lower(datum.subject), lower({wanted})) >= 0"
-        ).add_params(alt.param(name=wanted, value=""))
+            f"indexof(lower(datum.subject), lower({search})) >= 0"
+        ).add_params(alt.param(name=search, value=""))
     return result

@@ -28,7 +28,7 @@ def render(table: Table) -> str:
         measured=bool(rows),
         how_to_measure=HOW_TO_MEASURE,
         warnings=table.warnings,
-        places=_platforms(table.platforms),
+        platforms=_platforms(table.platforms),
         notices=measured.notices(table),
         pipelines=_pipelines(table),
         figures=dataset.columns(rows),

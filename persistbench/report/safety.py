@@ -1,4 +1,4 @@
-"""What the sections Attack and Accident share: records by place, and the words for them."""
+"""What the sections Attack and Accident share: records by platform, and the words for them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,35 +14,35 @@ from persistbench.records.figures import Table
 from persistbench.report import heat
 
 Record = dict[str, Any]
-Places = list[tuple[int, list[Record]]]
-"""Indices of places, each with its records; only those that have some."""
+ByPlatform = list[tuple[int, list[Record]]]
+"""Indices of platforms, each with its records; only those that have some."""
 
 
-def tried(table: Table, kinds: Sequence[str]) -> dict[str, Places]:
+def tried(table: Table, kinds: Sequence[str]) -> dict[str, ByPlatform]:
     """Return the records of each kind that has some, without backends that are not installed."""
     result = {}
     for kind in kinds:
-        places = [(index, _installed(own)) for index, own in table.tried(kind)]
-        if places := [(index, own) for index, own in places if own]:
-            result[kind] = places
+        platforms = [(index, _installed(own)) for index, own in table.tried(kind)]
+        if platforms := [(index, own) for index, own in platforms if own]:
+            result[kind] = platforms
     return result
 
 
-def _installed(found: Iterable[Record]) -> list[Record]:
-    return [record for record in found if record["outcome"] != Outcome.NOT_INSTALLED]
+def _installed(records: Iterable[Record]) -> list[Record]:
+    return [record for record in records if record["outcome"] != Outcome.NOT_INSTALLED]
 
 
 def untried(table: Table, kinds: Iterable[str]) -> list[int]:
-    """Return the indices of the places without a record of any of these kinds."""
+    """Return the indices of the platforms without a record of any of these kinds."""
     lacking = [set(table.untried(kind)) for kind in kinds]
     return sorted(set.intersection(*lacking))
 
 
-def versions(found: Mapping[str, Places]) -> list[tuple[int, str]]:
-    """Return with what everything was tried, by place."""
+def versions(trials: Mapping[str, ByPlatform]) -> list[tuple[int, str]]:
+    """Return with what everything was tried, by platform."""
     records: dict[int, list[Record]] = {}
-    for places in found.values():
-        for index, own in places:
+    for platforms in trials.values():
+        for index, own in platforms:
             records.setdefault(index, []).extend(own)
     return [(index, trial.versions(own)) for index, own in sorted(records.items())]
 
@@ -56,21 +56,21 @@ def by_design(known: Backend | None) -> bool:
     return known is None or known.executes_code or known.only_for_trials
 
 
-def told(record: Mapping[str, Any]) -> str:
+def message(record: Mapping[str, Any]) -> str:
     """Return outcome and reason of a record, or of a verdict within one."""
     return f"{record['outcome']}: {record['reason']}".rstrip(": ")
 
 
 def drawn(
     name: str,
-    places: Places | None,
+    platforms: ByPlatform | None,
     tell: Callable[[Record], tuple[str, str]],
-    looks: Mapping[str, heat.Look],
+    styles: Mapping[str, heat.Style],
     alt_text: str,
     **how: Any,
 ) -> Markup | None:
     """Return a heat map, or None where nothing was tried."""
-    return heat.interactive(name, places, tell, looks, alt_text, **how) if places else None
+    return heat.interactive(name, platforms, tell, styles, alt_text, **how) if platforms else None
 
 
 class Column(NamedTuple):
@@ -97,19 +97,19 @@ class Cell:
 
 
 Matrix = tuple[int, list[str], dict[str, dict[str, Cell]], dict[str, list[str]]]
-"""Index of a place, headings, cells by backend and heading, and who shares a name."""
+"""Index of a platform, headings, cells by backend and heading, and who shares a name."""
 
 
-def matrix(found: Mapping[str, Places], columns: Sequence[Column]) -> list[Matrix]:
+def matrix(trials: Mapping[str, ByPlatform], columns: Sequence[Column]) -> list[Matrix]:
     """Return backends by trials: what is bad is counted, and nothing is added up.
 
     Args:
-        found: records by kind.
+        trials: records by kind.
         columns: in their order; those without records are left out.
     """
     cells: dict[int, dict[str, dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
     for column in columns:
-        for index, records in found.get(column.kind, []):
+        for index, records in trials.get(column.kind, []):
             for record in records:
                 bad, of = column.counted(record)
                 own = cells[index][record["backend"]].setdefault(column.heading, Cell())

@@ -87,8 +87,8 @@ def to_markdown(rows: Ranked) -> str:
 
 def print_table(rows: Ranked, console: Console) -> None:
     """Print one table for each machine and environment: they are never ranked together."""
-    places = dict.fromkeys((figure.machine, figure.environment) for _, figure in rows)
-    for machine, environment in places:
+    platforms = dict.fromkeys((figure.machine, figure.environment) for _, figure in rows)
+    for machine, environment in platforms:
         title = f"{machine}, {environment}{_of_another(machine)}"
         table = Table(title=Text(title), title_justify="left")
         for heading in _HEADINGS:

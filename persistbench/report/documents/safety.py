@@ -116,8 +116,8 @@ def _leaks(records: list[Record]) -> str:
         (r["subject"], r["backend"]) for r in records if r["found"] == "no"
     }
     pickles = {r["backend"] for r in records if r["backend"].startswith("pickle")}
-    places = ("cache", "nearest-neighbours", "parameter")
-    in_pickles = all((place, backend) in leaked for place in places for backend in pickles)
+    subjects = ("cache", "nearest-neighbours", "parameter")
+    in_pickles = all((subject, backend) in leaked for subject in subjects for backend in pickles)
     more = all((name, "cloudpickle") in leaked for name in ("open-file", "global", "environment"))
     return (
         "**More travels than was meant.** "

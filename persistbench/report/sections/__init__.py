@@ -1,6 +1,6 @@
 """The parts of the page, one file each, found by discovery.
 
-A section's file defines ``ORDER`` (its place on the page), ``TITLE`` and
+A section's file defines ``ORDER`` (its position on the page), ``TITLE`` and
 ``render(table)``, which returns its HTML, or None if the records it shows do not exist
 yet. ``SHOWS`` and ``TRIALS`` say what it shows, see :mod:`persistbench.report.measured`.
 It may define ``pictures(table)``: the charts that README and docs show, by name.

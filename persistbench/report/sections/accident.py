@@ -30,30 +30,30 @@ LEFT = {
 }
 LOST = ("broken", "wrong", "nothing")
 
-LEFT_LOOKS = {
-    LEFT["earlier"]: heat.Look("#d5d7da", ""),
-    LEFT["new"]: heat.Look("#56B4E9", "n"),
-    LEFT["broken"]: heat.Look("#D55E00", "✗"),
-    LEFT["wrong"]: heat.Look("#E69F00", "w"),
-    LEFT["nothing"]: heat.Look("#F0E442", "0"),
+LEFT_STYLES = {
+    LEFT["earlier"]: heat.Style("#d5d7da", ""),
+    LEFT["new"]: heat.Style("#56B4E9", "n"),
+    LEFT["broken"]: heat.Style("#D55E00", "✗"),
+    LEFT["wrong"]: heat.Style("#E69F00", "w"),
+    LEFT["nothing"]: heat.Style("#F0E442", "0"),
     **heat.OUTCOMES,
 }
 
-FOUND = {"artifact": "in the file", "loaded": "in what is loaded", "no": "not found"}
+WHERE = {"artifact": "in the file", "loaded": "in what is loaded", "no": "not found"}
 
-LEAK_LOOKS = {
-    FOUND["artifact"]: heat.Look("#D55E00", "!"),
-    FOUND["loaded"]: heat.Look("#E69F00", "o"),
-    FOUND["no"]: heat.Look("#d5d7da", ""),
+LEAK_STYLES = {
+    WHERE["artifact"]: heat.Style("#D55E00", "!"),
+    WHERE["loaded"]: heat.Style("#E69F00", "o"),
+    WHERE["no"]: heat.Style("#d5d7da", ""),
     **heat.OUTCOMES,
 }
 
 CHANGED, NOT_MAPPED = "the file is changed", "not mapped"
 
-MAP_LOOKS = {
+MAP_STYLES = {
     **heat.OUTCOMES,
-    CHANGED: heat.Look("#D55E00", "!"),
-    NOT_MAPPED: heat.Look("#888888", "m"),
+    CHANGED: heat.Style("#D55E00", "!"),
+    NOT_MAPPED: heat.Style("#888888", "m"),
 }
 
 NOT_TRIED = frozenset({Outcome.UNSUPPORTED, Outcome.ERROR_AT_BUILD})
@@ -84,7 +84,7 @@ def render(table: Table) -> Markup | None:
             "failed-save",
             saves,
             left,
-            LEFT_LOOKS,
+            LEFT_STYLES,
             "Heat maps: what lies at the path after a save that goes wrong, by backend.",
             columns=SAVED_HOW,
         ),
@@ -92,21 +92,21 @@ def render(table: Table) -> Markup | None:
             "false-success",
             result.get(forms.FALSE_SUCCESS),
             success,
-            custom_code.LOOKS,
+            custom_code.STYLES,
             "Heat map: dumps that succeed in vain, by what is saved and backend.",
         ),
         leaks_chart=safety.drawn(
             "leaks",
             result.get(forms.LEAKS),
             leaked,
-            LEAK_LOOKS,
+            LEAK_STYLES,
             "Heat map: where a secret was found, by its hiding place and backend.",
         ),
         maps_chart=safety.drawn(
             "map-in-use",
             maps,
             mapped,
-            MAP_LOOKS,
+            MAP_STYLES,
             "Heat maps: what happens to a file that is mapped, by backend and mode.",
             columns=[
                 mode
@@ -115,7 +115,7 @@ def render(table: Table) -> Markup | None:
             ],
         ),
         read_only=[
-            (index, asked(own), failing(own), trial.versions(own))
+            (index, calls(own), failing(own), trial.versions(own))
             for index, own in result.get(forms.READ_ONLY_MAP, [])
         ],
         concurrent=[(index, *shared(own)) for index, own in result.get(forms.CONCURRENT_USE, [])],
@@ -124,18 +124,18 @@ def render(table: Table) -> Markup | None:
     )
 
 
-def _figures(found: dict[str, safety.Places]) -> list[tuple[str, Any, Markup]]:
-    """Return the two figures that stand out: title, what is said by place, chart."""
+def _figures(trials: dict[str, safety.ByPlatform]) -> list[tuple[str, Any, Markup]]:
+    """Return the two figures that stand out: title, what is said by platform, chart."""
     shown = []
     for name, title, outcomes in (
         ("silent", "Silent wrong answers", faults.SILENT),
         ("crashes", "Crashes", faults.CRASH),
     ):
-        if rows := faults.rows(found, outcomes):
+        if rows := faults.rows(trials, outcomes):
             alt_text = f"{title}: share of the damaged artifacts, by backend, with its interval."
             chart = faults.chart(rows, f"{title.lower()}, of all faults")
             drawn = charts.interactive(name, chart, alt_text)
-            shown.append((title, faults.told(found, outcomes), drawn))
+            shown.append((title, faults.summaries(trials, outcomes), drawn))
     return shown
 
 
@@ -158,8 +158,8 @@ def _bad_loads(way: str) -> Callable[[Record], tuple[int, int]]:
 
 
 def _fails(record: Record) -> tuple[int, int]:
-    made = record["outcome"] not in (*NOT_TRIED, Outcome.ERROR_AT_DUMP)  # there was no file
-    return made and record["outcome"] != Outcome.SAME, made
+    saved = record["outcome"] not in (*NOT_TRIED, Outcome.ERROR_AT_DUMP)  # there was no file
+    return saved and record["outcome"] != Outcome.SAME, saved
 
 
 COLUMNS = (
@@ -190,7 +190,7 @@ COLUMNS = (
 def left(record: Record) -> tuple[str, str]:
     """Return what lies at the path after a save, and what else is to be said of it."""
     litter = f"{record['litter']} other files are left" if record["litter"] else ""
-    reason = "; ".join(filter(None, (safety.told(record), record["left_reason"], litter)))
+    reason = "; ".join(filter(None, (safety.message(record), record["left_reason"], litter)))
     word = LEFT[record["left"]] if record["left"] else record["outcome"]
     return word, f"the save: {reason}"
 
@@ -212,11 +212,11 @@ class Lost:
     keepers: list[str] = field(default_factory=list)
 
 
-def lost(found: list[Record]) -> dict[str, Lost]:
+def lost(records: list[Record]) -> dict[str, Lost]:
     """Return what is lost by the way of saving."""
     ways = {way: Lost() for way in SAVED_HOW}
     losses: dict[tuple[str, str], int] = Counter()
-    for record in found:
+    for record in records:
         if record["left"] is not None:
             own = ways[record["place"]]
             own.tried += 1
@@ -231,39 +231,39 @@ def lost(found: list[Record]) -> dict[str, Lost]:
 
 def success(record: Record) -> tuple[str, str]:
     """Return whether a dump succeeded in vain, and why."""
-    reason = "; ".join(filter(None, (safety.told(record), record["dead"])))
+    reason = "; ".join(filter(None, (safety.message(record), record["dead"])))
     return (custom_code.FALSE_SUCCESS if record["false_success"] else record["outcome"]), reason
 
 
 def leaked(record: Record) -> tuple[str, str]:
     """Return where a secret was found; the outcome where there is no file to search."""
-    word = FOUND[record["found"]] if record["found"] else record["outcome"]
-    return word, safety.told(record)
+    word = WHERE[record["found"]] if record["found"] else record["outcome"]
+    return word, safety.message(record)
 
 
 def mapped(record: Record) -> tuple[str, str]:
     """Return the worst that happened to a mapped file, and the rest as its reason."""
     changed = CHANGED if record["file_changed"] else ""
-    reason = "; ".join(filter(None, (safety.told(record), changed)))
+    reason = "; ".join(filter(None, (safety.message(record), changed)))
     if record["outcome"] != Outcome.SAME:
         return record["outcome"], reason
     return changed or (NOT_MAPPED if record["mapped"] is False else record["outcome"]), reason
 
 
-def asked(found: list[Record]) -> int:
+def calls(records: list[Record]) -> int:
     """Return how many calls were made on read-only maps."""
-    return sum(record["outcome"] not in NOT_TRIED for record in found)
+    return sum(record["outcome"] not in NOT_TRIED for record in records)
 
 
-def failing(found: list[Record]) -> list[tuple[str, str, str, str, list[str]]]:
+def failing(records: list[Record]) -> list[tuple[str, str, Outcome, str, list[str]]]:
     """Return estimator, method, outcome, reason and backends of what fails on read-only maps."""
-    groups: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for record in found:
+    groups: dict[tuple[str, str, Outcome, str], list[str]] = defaultdict(list)
+    for record in records:
         if record["outcome"] not in {Outcome.SAME, *NOT_TRIED}:
-            names = (record["subject"], record["place"] or "", record["outcome"], record["reason"])
+            outcome = Outcome(record["outcome"])
+            names = (record["subject"], record["place"] or "", outcome, record["reason"])
             groups[names].append(record["backend"])
-    order = (Outcome.CRASH, Outcome.TIMEOUT)
-    ordered = sorted(groups.items(), key=lambda item: (item[0][2] not in order, item[0]))
+    ordered = sorted(groups.items(), key=lambda item: (not item[0][2].died, item[0]))
     return [(*names, sorted(backends)) for names, backends in ordered]
 
 
@@ -285,14 +285,14 @@ class Shared:
 
 
 def shared(
-    found: list[Record],
+    records: list[Record],
 ) -> tuple[dict[str, dict[str, Shared]], dict[str, list[str]]]:
     """Return the sums over pipelines by backend and way of saving, and who shares a name.
 
     The worst backend comes first.
     """
     rows: dict[str, dict[str, Shared]] = defaultdict(dict)
-    for record in found:
+    for record in records:
         own = rows[record["backend"]].setdefault(record["place"], Shared())
         own.loads += record["loads"]
         own.wrong += record["wrong"]

@@ -40,16 +40,18 @@ class Winner:
 
 def render(table: Table) -> Markup | None:
     """Return one table of winners for each machine and environment."""
-    places = [(index, answers(table, platform)) for index, platform in enumerate(table.platforms)]
-    if not any(result for _, rows in places for result in rows.values()):
+    platforms = [
+        (index, answers(table, platform)) for index, platform in enumerate(table.platforms)
+    ]
+    if not any(result for _, rows in platforms for result in rows.values()):
         return None
     return fill(
         "answer.html",
         questions=QUESTIONS,
         deployment=Deployment(),
-        places=[
+        platforms=[
             (index, rows, summary(rows), refusals(table, table.platforms[index]))
-            for index, rows in places
+            for index, rows in platforms
         ],
     )
 

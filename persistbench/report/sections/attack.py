@@ -12,7 +12,7 @@ from persistbench.records import forms, trial
 from persistbench.records.about import Backend
 from persistbench.records.figures import Table
 from persistbench.report import advice, heat, safety
-from persistbench.report.safety import Places, Record
+from persistbench.report.safety import ByPlatform, Record
 from persistbench.report.templates import fill
 
 ORDER = 78
@@ -20,21 +20,20 @@ TITLE = "Attack"
 TRIALS = forms.ATTACKS
 
 RAN = {
-    "audit": "code ran when looked at",
+    "audit": "code ran at inspection",
     "load": "code ran at load",
     "use": "code ran at use",
 }
 REFUSED, INERT, NOT_CARRIED = "refused", "no code ran", "cannot be carried"
 
-LOOKS = {
-    RAN["audit"]: heat.Look("#D55E00", "A"),
-    RAN["load"]: heat.Look("#D55E00", "L"),
-    RAN["use"]: heat.Look("#E69F00", "U"),
-    Outcome.CRASH: heat.OUTCOMES[Outcome.CRASH],
-    Outcome.TIMEOUT: heat.OUTCOMES[Outcome.TIMEOUT],
-    REFUSED: heat.Look("#56B4E9", "r"),
-    INERT: heat.Look("#d5d7da", ""),
-    NOT_CARRIED: heat.Look("#eeeeee", "–"),
+STYLES: dict[str, heat.Style] = {
+    RAN["audit"]: heat.Style("#D55E00", "A"),
+    RAN["load"]: heat.Style("#D55E00", "L"),
+    RAN["use"]: heat.Style("#E69F00", "U"),
+    **{outcome: heat.OUTCOMES[outcome] for outcome in Outcome if outcome.died},
+    REFUSED: heat.Style("#56B4E9", "r"),
+    INERT: heat.Style("#d5d7da", ""),
+    NOT_CARRIED: heat.Style("#eeeeee", "–"),
 }
 
 TRUST = {
@@ -47,11 +46,11 @@ TRUST = {
 
 
 def render(table: Table) -> Markup | None:
-    """Return who ran code, what looking does, what bombs cost, and what scanners see."""
+    """Return who ran code, what an inspection does, what bombs cost, and what scanners see."""
     result = safety.tried(table, forms.ATTACKS)
     if not result:
         return None
-    codes: Places = [
+    codes: ByPlatform = [
         (index, [_labelled(record) for record in own]) for index, own in result.get(forms.CODE, [])
     ]
     alt_text = "Heat map: when code ran, by shape of the payload and backend."
@@ -66,8 +65,8 @@ def render(table: Table) -> Markup | None:
             (index, admitted(own), *judged(own, table.claims(index)))
             for index, own in result.get(forms.CODE, [])
         ],
-        chart=safety.drawn("attack", codes, tell, LOOKS, alt_text),
-        looking=[(index, looked(own)) for index, own in result.get(forms.LOOKING, [])],
+        chart=safety.drawn("attack", codes, tell, STYLES, alt_text),
+        inspections=[(index, inspected(own)) for index, own in result.get(forms.LOOKING, [])],
         bombs=[(index, unfolded(own), refusing(own), limits(own)) for index, own in bombs],
         stages=forms.STAGES,
         matrix=safety.matrix(result, COLUMNS),
@@ -77,18 +76,18 @@ def render(table: Table) -> Markup | None:
 
 def _labelled(record: Record) -> Record:
     """Return a record whose backend is named with what it was told to trust."""
-    place = record.get("place")
-    if place not in ("no trust", "reviewed"):
+    condition = record.get("place")
+    if condition not in ("no trust", "reviewed"):
         return record | {"place": None}
-    return record | {"backend": f"{record['backend']}, {place}", "place": None}
+    return record | {"backend": f"{record['backend']}, {condition}", "place": None}
 
 
 def tell(record: Record) -> tuple[str, str]:
     """Return the word and the reason that are shown of a payload in a backend's file."""
-    reason = safety.told(record)
+    reason = safety.message(record)
     if record["marker"] in RAN:
         return RAN[record["marker"]], reason
-    if record["outcome"] in (Outcome.CRASH, Outcome.TIMEOUT):
+    if Outcome(record["outcome"]).died:
         return record["outcome"], reason
     if record["marker"] is None:
         return NOT_CARRIED, reason
@@ -111,25 +110,25 @@ SPENT = 300 * 10**6
 COLUMNS = (
     safety.Column("code ran", forms.CODE, lambda r: (r["marker"] in RAN, r["marker"] is not None)),
     safety.Column(
-        "code ran at a look", forms.LOOKING, lambda r: (r["marker"] is True, _looked_at(r))
+        "code ran at inspection", forms.LOOKING, lambda r: (r["marker"] is True, _inspectable(r))
     ),
     safety.Column("bombs over 300 MB", forms.BOMBS, _beyond),
     safety.Column("markers missed by scanners", forms.SCANNERS, _missed),
 )
 
 
-def runners(found: list[Record]) -> dict[str, list[str]]:
+def runners(records: list[Record]) -> dict[str, list[str]]:
     """Return the backends with which code ran, by what they were told to trust."""
-    ran: dict[str, set[str]] = {place: set() for place in TRUST}
-    for record in found:
+    ran: dict[str, set[str]] = {condition: set() for condition in TRUST}
+    for record in records:
         if record["marker"] in RAN:
             ran.setdefault(record.get("place") or "documented", set()).add(record["backend"])
-    return {place: sorted(own) for place, own in ran.items()}
+    return {condition: sorted(own) for condition, own in ran.items()}
 
 
-def admitted(found: list[Record]) -> list[str]:
+def admitted(records: list[Record]) -> list[str]:
     """Return the names on a user's list by which code ran; none if it ran without such a name."""
-    ran = [r for r in found if r["marker"] in RAN and r.get("place") == "reviewed"]
+    ran = [r for r in records if r["marker"] in RAN and r.get("place") == "reviewed"]
     names = [names if isinstance(names := r.get("admitted"), list) else [] for r in ran]
     return sorted({str(name) for own in names for name in own}) if all(names) else []
 
@@ -148,7 +147,7 @@ class Judged:
 
 
 def judged(
-    found: list[Record], claims: Mapping[str, Backend]
+    records: list[Record], claims: Mapping[str, Backend]
 ) -> tuple[int, dict[str, dict[str, dict[str, Judged]]]]:
     """Return how many shapes there are, and the backends by what became of those.
 
@@ -156,11 +155,11 @@ def judged(
     code by design; and ``lacking``, whose file can carry no shape. Within each they are by trust.
 
     Args:
-        found: the records of one machine.
+        records: the records of one machine.
         claims: what its backends said of themselves, by id.
     """
     sums: dict[tuple[str, str], Judged] = defaultdict(Judged)
-    for record in found:
+    for record in records:
         own = sums[record.get("place") or "documented", record["backend"]]
         own.ran += record["marker"] in RAN
         own.carried += record["marker"] is not None
@@ -168,7 +167,7 @@ def judged(
         group: defaultdict(dict) for group in ("ran", "quiet", "design", "lacking")
     }
     order = list(TRUST)
-    for (place, backend), own in sorted(
+    for (condition, backend), own in sorted(
         sums.items(),
         key=lambda one: (order.index(one[0][0]) if one[0][0] in order else len(order), *one[0]),
     ):
@@ -178,21 +177,21 @@ def judged(
             group = "lacking"
         else:
             group = "design" if safety.by_design(claims.get(backend)) else "quiet"
-        groups[group][place][backend] = own
-    return len({record["subject"] for record in found}), groups
+        groups[group][condition][backend] = own
+    return len({record["subject"] for record in records}), groups
 
 
 @dataclass
-class Look:
-    """What one library's look into files of all shapes does.
+class Inspection:
+    """What one library's inspection of files of all shapes does.
 
     Attributes:
-        shapes: how many were looked at.
+        shapes: how many files were inspected.
         ran: in how many code ran.
-        imported: in how many it imported what the look into an honest file does not.
+        imported: in how many it imported what the inspection of an honest file does not.
         most: modules that it imported at most.
         modules: names of some.
-        outcomes: how the looks ended.
+        outcomes: how the inspections ended.
     """
 
     shapes: int
@@ -203,17 +202,17 @@ class Look:
     outcomes: Counter[str]
 
 
-def looked(found: list[Record]) -> list[tuple[str, list[str], Look]]:
-    """Return library's look, the backends of which the same is to be said, and what it does."""
+def inspected(records: list[Record]) -> list[tuple[str, list[str], Inspection]]:
+    """Return the function, the backends with the same result, and what the inspection does."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in found:
-        if _looked_at(record):
+    for record in records:
+        if _inspectable(record):
             groups[record.get("place") or "", record["backend"]].append(record)
     rows = [
         (
-            place,
+            function,
             backend,
-            Look(
+            Inspection(
                 len(own),
                 sum(record["marker"] is True for record in own),
                 sum(bool(record["imported"]) for record in own),
@@ -222,19 +221,19 @@ def looked(found: list[Record]) -> list[tuple[str, list[str], Look]]:
                 Counter(record["outcome"] for record in own),
             ),
         )
-        for (place, backend), own in sorted(groups.items())
+        for (function, backend), own in sorted(groups.items())
     ]
-    shown: list[tuple[str, list[str], Look]] = []
-    for place, backend, look in rows:
-        if shown and shown[-1][::2] == (place, look):
+    shown: list[tuple[str, list[str], Inspection]] = []
+    for function, backend, inspection in rows:
+        if shown and shown[-1][::2] == (function, inspection):
             shown[-1][1].append(backend)
         else:
-            shown.append((place, [backend], look))
+            shown.append((function, [backend], inspection))
     return shown
 
 
-def _looked_at(record: Record) -> bool:
-    """Return whether there was a file to look into."""
+def _inspectable(record: Record) -> bool:
+    """Return whether there was a file to inspect."""
     nothing = (Outcome.ERROR_AT_DUMP, Outcome.UNSUPPORTED)
     return record["marker"] is not None and record["outcome"] not in nothing
 
@@ -256,10 +255,10 @@ class Bomb:
     limited: tuple[str, str] | None
 
 
-def unfolded(found: list[Record]) -> dict[str, list[Bomb]]:
+def unfolded(records: list[Record]) -> dict[str, list[Bomb]]:
     """Return the bombs by shape, the worst for its size first."""
     shapes: dict[str, list[Bomb]] = defaultdict(list)
-    for record in found:
+    for record in records:
         if record["bytes"]:
             shapes[record["subject"]].append(_bomb(record))
     for own in shapes.values():
@@ -275,23 +274,23 @@ def _bomb(record: Record) -> Bomb:
         record,
         peaks[stage] / record["bytes"] if stage else None,
         stage,
-        (limited["outcome"], safety.told(limited)) if limited else None,
+        (limited["outcome"], safety.message(limited)) if limited else None,
     )
 
 
-def refusing(found: list[Record]) -> dict[str, list[str]]:
+def refusing(records: list[Record]) -> dict[str, list[str]]:
     """Return the backends whose file cannot carry a bomb, by shape."""
     shapes: dict[str, list[str]] = defaultdict(list)
-    for record in found:
+    for record in records:
         if not record["bytes"]:
             shapes[record["subject"]].append(record["backend"])
     return {shape: sorted(own) for shape, own in sorted(shapes.items())}
 
 
-def limits(found: list[Record]) -> dict[str, list[str]]:
+def limits(records: list[Record]) -> dict[str, list[str]]:
     """Return what the libraries let a user limit, with the backends; nothing is left out."""
     texts: dict[str, set[str]] = defaultdict(set)
-    for record in found:
+    for record in records:
         if record["limit"]:
             texts[record["limit"]].add(record["backend"])
     return {text: sorted(own) for text, own in sorted(texts.items())}
@@ -301,14 +300,14 @@ VERDICTS = ("flagged", "error", "clean")
 
 
 def scanned(
-    found: list[Record],
+    records: list[Record],
 ) -> tuple[list[tuple[str, str, dict[str, Any]]], dict[str, list[str]]]:
     """Return scanner, backend and counts by kind of file; all backends come first.
 
     Backends with the same counts share a name; the second part says which.
     """
     counts: dict[str, dict[str, dict[str, Counter[str]]]] = defaultdict(lambda: defaultdict(dict))
-    for record in found:
+    for record in records:
         scanner = f"{record['subject']} {record['version']}".strip()
         own = counts[record["backend"]][scanner]
         own[record["place"]] = own.get(record["place"], Counter()) + Counter(record["counts"])
@@ -317,8 +316,8 @@ def scanned(
     for scanner in sorted({name for own in counts.values() for name in own}):
         total: dict[str, Counter[str]] = defaultdict(Counter)
         for scanners in counts.values():
-            for place, count in scanners.get(scanner, {}).items():
-                total[place] += count
+            for kind, count in scanners.get(scanner, {}).items():
+                total[kind] += count
         rows.append((scanner, "", dict(total)))
         shown = {names[b]: one[scanner] for b, one in sorted(counts.items()) if scanner in one}
         rows += [(scanner, name, one) for name, one in shown.items()]

@@ -30,32 +30,32 @@ KINDS = (
 )
 """From what is found by its name everywhere to what has none."""
 
-LOOKS = {FALSE_SUCCESS: heat.Look("#D55E00", "!"), **heat.OUTCOMES}
+STYLES = {FALSE_SUCCESS: heat.Style("#D55E00", "!"), **heat.OUTCOMES}
 
 
 def render(table: Table) -> Markup | None:
     """Return a heat map of kinds of code and backends, the module present and absent."""
-    places = table.tried(forms.CUSTOM_CODE)
-    if not places:
+    platforms = table.tried(forms.CUSTOM_CODE)
+    if not platforms:
         return None
     alt_text = (
         "Heat maps of the outcome by kind of code and backend, "
         "with the module present and absent where the artifact is loaded."
     )
-    others = {record["subject"] for _, result in places for record in result} - set(KINDS)
+    others = {record["subject"] for _, result in platforms for record in result} - set(KINDS)
     return fill(
         "custom_code.html",
         untried=table.untried(forms.CUSTOM_CODE),
         chart=heat.interactive(
             "custom-code",
-            places,
+            platforms,
             tell,
-            LOOKS,
+            STYLES,
             alt_text,
             subjects=(*KINDS, *sorted(others)),
             columns=("present", "absent"),
         ),
-        places=[(index, honest(result)) for index, result in places],
+        platforms=[(index, honest(result)) for index, result in platforms],
     )
 
 
@@ -66,8 +66,8 @@ def tell(record: dict[str, Any]) -> tuple[str, str]:
     return str(record["outcome"]), str(record["reason"])
 
 
-def honest(found: list[dict[str, Any]]) -> list[str]:
+def honest(records: list[dict[str, Any]]) -> list[str]:
     """Return the installed backends that never claim a success that is none."""
-    liars = {record["backend"] for record in found if tell(record)[0] == FALSE_SUCCESS}
-    tried = {r["backend"] for r in found if r["outcome"] != Outcome.NOT_INSTALLED}
+    liars = {record["backend"] for record in records if tell(record)[0] == FALSE_SUCCESS}
+    tried = {r["backend"] for r in records if r["outcome"] != Outcome.NOT_INSTALLED}
     return sorted(tried - liars)

@@ -23,7 +23,9 @@ def render(table: Table) -> Markup | None:
     return fill(
         "evidence.html",
         chart=drawn,
-        places=[(place, table.calibrations.get(place.machine)) for place in table.platforms],
+        platforms=[
+            (platform, table.calibrations.get(platform.machine)) for platform in table.platforms
+        ],
         warnings=table.warnings,
         # DataTables, as itables packs it for pages without a network.
         library=(bundle / "dt_bundle.js").read_text("utf-8"),

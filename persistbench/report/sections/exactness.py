@@ -30,38 +30,38 @@ CHECKS = {
 
 ALL_RIGHT = "all right"
 
-LOOKS = {
-    ALL_RIGHT: heat.Look("#d5d7da", ""),
-    "predictions": heat.Look("#D55E00", "p"),
-    "attributes": heat.Look("#E69F00", "a"),
-    "parameters": heat.Look("#E69F00", "g"),
-    "clone": heat.Look("#E69F00", "c"),
-    "refit": heat.Look("#E69F00", "f"),
-    "second dump": heat.Look("#56B4E9", "2"),
-    "deterministic": heat.Look("#56B4E9", "="),
-    **{word: look for word, look in heat.OUTCOMES.items() if word != Outcome.SAME},
+STYLES = {
+    ALL_RIGHT: heat.Style("#d5d7da", ""),
+    "predictions": heat.Style("#D55E00", "p"),
+    "attributes": heat.Style("#E69F00", "a"),
+    "parameters": heat.Style("#E69F00", "g"),
+    "clone": heat.Style("#E69F00", "c"),
+    "refit": heat.Style("#E69F00", "f"),
+    "second dump": heat.Style("#56B4E9", "2"),
+    "deterministic": heat.Style("#56B4E9", "="),
+    **{word: style for word, style in heat.OUTCOMES.items() if word != Outcome.SAME},
 }
 
-NOT_ASKED = "n/a"
+NOT_APPLICABLE = "n/a"
 """What the text of a check begins with that makes no sense for a backend."""
 
 
 def render(table: Table) -> Markup | None:
     """Return the worst check by pipeline and backend; exactness.js shows the chosen cell."""
-    places = table.tried(forms.EXACTNESS)
-    if not places:
+    platforms = table.tried(forms.EXACTNESS)
+    if not platforms:
         return None
     alt_text = "Heat map of the worst check by pipeline and backend."
-    backends = sorted({record["backend"] for _, result in places for record in result})
+    backends = sorted({record["backend"] for _, result in platforms for record in result})
     return fill(
         "exactness.html",
         untried=table.untried(forms.EXACTNESS),
         checks=CHECKS,
-        places=[(index, *passed(result)) for index, result in places],
-        chart=heat.interactive("exactness", places, tell, LOOKS, alt_text),
+        platforms=[(index, *passed(result)) for index, result in platforms],
+        chart=heat.interactive("exactness", platforms, tell, STYLES, alt_text),
         backends=backends,
         first=REFERENCE if REFERENCE in backends else backends[0],
-        records=[{"place": index, **_kept(r)} for index, result in places for r in result],
+        records=[{"place": index, **_kept(r)} for index, result in platforms for r in result],
         words={"metrics": forms.METRICS, "matrix": forms.MATRIX},
         script=asset("exactness.js"),
     )
@@ -71,7 +71,7 @@ def wrong(record: dict[str, Any]) -> dict[str, str]:
     """Return what is wrong by check, the worst first."""
     order = [*CHECKS, *sorted(record["checks"].keys() - CHECKS.keys())]
     result = {check: record["checks"].get(check, "") for check in order}
-    return {c: text for c, text in result.items() if text and not text.startswith(NOT_ASKED)}
+    return {c: text for c, text in result.items() if text and not text.startswith(NOT_APPLICABLE)}
 
 
 def tell(record: dict[str, Any]) -> tuple[str, str]:
@@ -84,20 +84,20 @@ def tell(record: dict[str, Any]) -> tuple[str, str]:
 
 
 def passed(
-    found: list[dict[str, Any]],
+    records: list[dict[str, Any]],
 ) -> tuple[dict[str, dict[str, tuple[int, int]]], dict[str, list[str]]]:
-    """Return how many pipelines pass each check, of how many that were asked, by backend.
+    """Return how many pipelines pass each check, of how many to which it applies, by backend.
 
     Backends with the same numbers share a name; the second part says which.
     """
     numbers: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    for record in found:
+    for record in records:
         own = numbers[record["backend"]]
         for check in CHECKS:
             text = record["checks"].get(check)
-            asked = text is not None and not text.startswith(NOT_ASKED)
+            applicable = text is not None and not text.startswith(NOT_APPLICABLE)
             before = own.get(check, (0, 0))
-            own[check] = (before[0] + (asked and not text), before[1] + asked)
+            own[check] = (before[0] + (applicable and not text), before[1] + applicable)
     names = trial.named(numbers)
     return {names[backend]: numbers[backend] for backend in sorted(numbers)}, trial.members(names)
 

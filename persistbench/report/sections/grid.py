@@ -18,7 +18,7 @@ _SPAN = 5
 
 
 def render(table: Table) -> Markup | None:
-    """Return the heat map; the page chooses place, question and reference."""
+    """Return the heat map; the page chooses platform, question and reference."""
     rows = dataset.rows(table)
     if not questions(rows):
         return None

@@ -23,11 +23,11 @@ STEPS = {
 
 def render(table: Table) -> Markup | None:
     """Return a table of all pipelines, and a chart of the chosen one."""
-    places = [(index, _compared(table, index)) for index in range(len(table.platforms))]
-    if not any(rows for _, rows in places):
+    platforms = [(index, _compared(table, index)) for index in range(len(table.platforms))]
+    if not any(rows for _, rows in platforms):
         return None
     drawn = charts.interactive("mmap", chart(table), _alt("the chosen pipeline"))
-    return fill("mmap.html", steps=STEPS, places=places, chart=drawn)
+    return fill("mmap.html", steps=STEPS, platforms=platforms, chart=drawn)
 
 
 def pictures(table: Table) -> dict[str, charts.Picture]:

@@ -66,7 +66,7 @@ def render(table: Table) -> Markup | None:
         units=UNITS,
         size=size,
         chart=charts.interactive("scaling", chart(result), alt_text),
-        places=[
+        platforms=[
             (index, {view: rows(table.scaled(platform), view) for view in VIEWS})
             for index, platform in enumerate(table.platforms)
         ],
@@ -74,7 +74,7 @@ def render(table: Table) -> Markup | None:
 
 
 def points(table: Table) -> list[dict[str, Any]]:
-    """Return a row for every size, backend, view and place that has a figure."""
+    """Return a row for every size, backend, view and platform that has a figure."""
     result = []
     for index, platform in enumerate(table.platforms):
         cells = table.scaled(platform)
@@ -127,10 +127,10 @@ def size(number: float, view: str) -> str:
     return human(number, "bytes") if _kind(view) == "array" else f"{number:,.0f}"
 
 
-def chart(found: list[dict[str, Any]]) -> Any:
+def chart(rows: list[dict[str, Any]]) -> Any:
     """Return the curves with the parameters ``place`` and ``scaling``."""
     base = (
-        alt.Chart(alt.InlineData(values=found))
+        alt.Chart(alt.InlineData(values=rows))
         .transform_filter("datum.place === place && datum.scaling === scaling")
         .encode(
             x=alt.X(
@@ -145,7 +145,7 @@ def chart(found: list[dict[str, Any]]) -> Any:
                 scale=alt.Scale(type="log", nice=False, padding=12),
                 axis=charts.log_axis(charts.TIME),
             ),
-            color=charts.library_colour({row["backend"] for row in found}),
+            color=charts.library_colour({row["backend"] for row in rows}),
             detail="backend:N",
         )
     )

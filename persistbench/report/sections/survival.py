@@ -57,21 +57,21 @@ class Row:
 
 def render(table: Table) -> Markup | None:
     """Return counts by backend, and a heat map of the estimators that some backend loses."""
-    places = table.tried(forms.SURVIVAL)
-    if not places:
+    platforms = table.tried(forms.SURVIVAL)
+    if not platforms:
         return None
     alt_text = "Heat map of the outcome by estimator and backend, where not all are the same."
-    missed = [(index, lost(result)) for index, result in places]
+    missed = [(index, lost(result)) for index, result in platforms]
     drawn = heat.interactive(
-        "survival", missed, tell, heat.OUTCOMES, alt_text, wanted="estimator", step=18
+        "survival", missed, tell, heat.OUTCOMES, alt_text, search="estimator", step=18
     )
-    shown = {index: counts(result) for index, result in places}
+    shown = {index: counts(result) for index, result in platforms}
     return fill(
         "survival.html",
         untried=table.untried(forms.SURVIVAL),
-        places=[
+        platforms=[
             (index, shown[index], len({r["subject"] for r in result}), _random(result))
-            for index, result in places
+            for index, result in platforms
         ],
         outcomes={index: _words(own) for index, own in shown.items()},
         audited={index: any(row.untrusted for row in own.values()) for index, own in shown.items()},
@@ -80,11 +80,11 @@ def render(table: Table) -> Markup | None:
     )
 
 
-def counts(found: list[dict[str, Any]]) -> dict[str, Row]:
+def counts(records: list[dict[str, Any]]) -> dict[str, Row]:
     """Return what became of all estimators by backend, the best backend first."""
     rows: dict[str, Row] = defaultdict(Row)
-    sizes = {r["subject"]: r.get("bytes") for r in found if r["backend"] == REFERENCE}
-    for record in found:
+    sizes = {r["subject"]: r.get("bytes") for r in records if r["backend"] == REFERENCE}
+    for record in records:
         row = rows[record["backend"]]
         row.outcomes[record["outcome"]] += 1
         size, other = record.get("bytes"), sizes.get(record["subject"])
@@ -95,11 +95,11 @@ def counts(found: list[dict[str, Any]]) -> dict[str, Row]:
     return dict(sorted(rows.items(), key=lambda item: (-item[1].share, item[0])))
 
 
-def lost(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def lost(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the records of the estimators that not every installed backend brings back."""
     no_loss = {Outcome.SAME, Outcome.NOT_INSTALLED}
-    names = {record["subject"] for record in found if record["outcome"] not in no_loss}
-    return [record for record in found if record["subject"] in names]
+    names = {record["subject"] for record in records if record["outcome"] not in no_loss}
+    return [record for record in records if record["subject"] in names]
 
 
 def tell(record: dict[str, Any]) -> tuple[str, str]:
@@ -116,10 +116,10 @@ def _words(rows: dict[str, Row]) -> list[str]:
     ]
 
 
-def _random(found: list[dict[str, Any]]) -> dict[str, str]:
+def _random(records: list[dict[str, Any]]) -> dict[str, str]:
     """Return the methods that are not compared, by estimator: asked twice, they differ."""
     shown = {}
-    for record in found:
+    for record in records:
         methods = record.get("random")
         if isinstance(methods, list) and methods:
             shown[record["subject"]] = ", ".join(map(str, methods))

@@ -26,7 +26,7 @@ _CLOSE = math.log(1.3)
 
 
 def render(table: Table) -> Markup | None:
-    """Return both charts; the page chooses place and pipeline."""
+    """Return both charts; the page chooses platform and pipeline."""
     rows = {view: points(table, view) for view in VIEWS}
     if not any(rows.values()):
         return None
@@ -54,7 +54,7 @@ def pictures(table: Table) -> dict[str, charts.Picture]:
 
 
 def points(table: Table, view: str) -> list[dict[str, Any]]:
-    """Return a row for every backend of every place and pipeline that has both figures."""
+    """Return a row for every backend of every platform and pipeline that has both figures."""
     result = []
     for index, platform in enumerate(table.platforms):
         for pipeline, cells in table.cells(platform).items():

@@ -26,7 +26,9 @@ def render(table: Table) -> Markup | None:
     return fill(
         "workers.html",
         chart=charts.interactive("workers", chart(rows), alt_text),
-        places=[(index, eight(table, platform)) for index, platform in enumerate(table.platforms)],
+        platforms=[
+            (index, eight(table, platform)) for index, platform in enumerate(table.platforms)
+        ],
         most=COUNTS[-1],
     )
 
