@@ -1,4 +1,4 @@
-"""The answer names the best backends, their ties and their price."""
+"""The answer names the best backends, those equal to them or undecided, and their price."""
 
 from pathlib import Path
 
@@ -56,8 +56,8 @@ def test_total_is_the_formula_of_the_page(table: Table) -> None:
     assert total.low < total.value < total.high
 
 
-def test_summary_counts_ties_as_best(table: Table) -> None:
-    """Who is not told apart from the best is counted with it."""
+def test_summary_counts_equal_and_undecided_as_best(table: Table) -> None:
+    """Who is equal to the best, or undecided, is counted with it."""
     rows = answer.answers(table, table.platforms[0])
     assert answer.summary(rows) == [("small", 1, 1)]
 

@@ -112,7 +112,7 @@ def cells(page: Page) -> list[str]:
 
 
 def steady(figures: dict[str, float], question: str, reference: dict[str, float]) -> float:
-    """Return the reference's figure times the ratio of calls in turn, or else the own figure."""
+    """Return the reference's figure times the paired ratio, or else the own figure."""
     times = figures.get(f"{question}/pickle-5")
     return figures[question] if times is None else reference[question] * times
 
@@ -255,18 +255,18 @@ def test_charts_are_drawn_when_they_come_into_view(page: Page, site: Path) -> No
     assert drawn.count() == all_charts.count()
 
 
-def test_totals_are_those_of_calls_in_turn(page: Page, tmp_path: Path) -> None:
-    """Where calls were made in turn with pickle-5, Decide takes their ratio, not the medians'."""
+def test_totals_are_those_of_paired_calls(page: Page, tmp_path: Path) -> None:
+    """Where calls were paired with pickle-5, Decide takes their ratio, not the medians'."""
     grid = params(("forest",), ("pickle-5", "joblib"))
     names = ("dump.Dump.time_dump", "load.Load.time_load", "size.Size.track_size")
     describe(tmp_path, names, grid=grid)
     for name, values in zip(names, ([1.0, 1.0], [1.0, 9.0], [8.0, 8.0]), strict=True):
         path = measured(tmp_path, values, name=name, grid=grid)
-    turns = [
+    paired = [
         pairs.Pairs(("load", "forest", backend), "1", {"pickle-5": [[by] * 6] * 3}, [[0.5]])
         for backend, by in (("pickle-5", 1.0), ("joblib", 2.0))
     ]
-    pairs.write(path.with_suffix(".pairs.jsonl"), turns)
+    pairs.write(path.with_suffix(".pairs.jsonl"), paired)
     site = tmp_path / "index.html"
     site.write_text(report.render(collect(tmp_path)), encoding="utf-8")
     ready(page, site.as_uri() + "#loads=1&bandwidth=0")

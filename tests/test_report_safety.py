@@ -343,7 +343,7 @@ def test_methods_that_fail_on_maps_are_named_with_versions(table: Table) -> None
         ["SVC", "predict", "crash", "SIGSEGV", "joblib"],
         ["MiniBatchKMeans", "partial_fit", "error-at-use", *both],
     ]
-    assert "these fail, with Python 3.11.2, scikit-learn 1.9.1:" in text(shown)
+    assert "These fail, with Python 3.11.2, scikit-learn 1.9.1:" in text(shown)
 
 
 def test_loads_during_saves_are_summed(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class Calibration(msgspec.Struct, frozen=True):
             f"average; the suite has {self.processes}."
         )
         result.append(
-            "Passed: ratios and ties of this machine hold."
+            "Passed: the ratios of this machine hold, and so do the words equal and undecided."
             if self.passed
             else "Not passed: this machine is too noisy for small differences; the report "
             f"takes its noise into every interval, and makes them {self.wider:.2f} times as wide."

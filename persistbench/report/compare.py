@@ -184,9 +184,8 @@ def ranked(figures: Iterable[Figure]) -> list[tuple[str, Figure]]:
     """Return figures by question, pipeline and value, each with its rank.
 
     The rank is its position among the backends of the same machine, environment, question and
-    pipeline; ``=`` before it says that it is equal to the first, ``?`` that it is undecided
-    which of the two is first. ``floor`` is no
-    contender. Without a figure the rank is empty.
+    pipeline. ``=`` before the rank: it is equal to the first. ``?``: it is undecided which of the
+    two is first. ``floor`` is no contender. Without a figure the rank is empty.
     """
     result: list[tuple[str, Figure]] = []
     rows: dict[tuple[str, ...], list[Figure]] = defaultdict(list)

@@ -63,8 +63,8 @@ class Sum:
 def sums(records: Iterable[Record]) -> dict[str, dict[str, Sum]]:
     """Return the sums of one kind by pipeline, :data:`EVERY` first, and backend.
 
-    Of all pipelines together, a backend counts as many batches of each as the slowest backend has
-    of that pipeline: shares of other mixtures could not be compared.
+    For all pipelines together, a backend counts as many batches of each pipeline as the slowest
+    backend has. Shares of other mixtures could not be compared.
     """
     cells: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:

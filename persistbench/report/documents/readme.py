@@ -201,7 +201,7 @@ def _flipped(own: Results) -> str:
     none = not any(wrong[name] for name in wrong if name.startswith(("joblib-zlib", "skops")))
     return (
         f"**A flipped bit goes unnoticed.** {flipped['pickle-5'].tried} bits of the file of "
-        f"`small` are flipped, one at a time: pickle-5 then answers wrongly {wrong['pickle-5']} "
+        f"`small` are flipped, one at a time. pickle-5 then answers wrongly {wrong['pickle-5']} "
         f"times, pickle-5 through gzip {wrong['pickle-5-gzip-9']} times, "
         + holds(none, "joblib with zlib and skops never. ")
         + "A save that fails destroys the good file, too: [docs/safety.md](docs/safety.md)."

@@ -1,7 +1,7 @@
 """The parts of the page, one file each, found by discovery.
 
 A section's file defines ``ORDER`` (its position on the page), ``TITLE`` and
-``render(table)``, which returns its HTML, or None if the records it shows do not exist
+``render(table)``. ``render`` returns its HTML, or None if the records that it shows do not exist
 yet. ``SHOWS`` and ``TRIALS`` say what it shows, see :mod:`persistbench.report.measured`.
 It may define ``pictures(table)``: the charts that README and docs show, by name.
 The file's name is the section's address on the page.

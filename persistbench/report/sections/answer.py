@@ -81,7 +81,7 @@ def answers(table: Table, platform: Platform) -> dict[str, dict[str, Winner]]:
 
 
 def summary(rows: dict[str, dict[str, Winner]]) -> list[tuple[str, int, int]]:
-    """Return how often each backend is the best overall or not told apart from it, in order."""
+    """Return how often each backend is the best overall, or equal or undecided, in order."""
     winners = [row["total"] for row in rows.values() if "total" in row]
     counts = Counter(name for winner in winners for name in (winner.figure.backend, *winner.rivals))
     return [(name, count, len(winners)) for name, count in counts.most_common(3)]

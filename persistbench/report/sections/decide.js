@@ -51,38 +51,38 @@
 
   function refusals(backend, figures, settings) {
     const claims = claimed(settings, backend);
-    const found = [];
+    const reasons = [];
     const load = settings.shared === "yes" ? "map_first_predict" : "load";
     for (const question of new Set(["dump", "size", load])) {
       const figure = figures.get(question);
       if (figure?.status !== "ok") {
-        found.push(figure?.reason || `${question}: ${figure?.status ?? "not run"}`);
+        reasons.push(figure?.reason || `${question}: ${figure?.status ?? "not run"}`);
         break;
       }
     }
-    if (!claims) found.push("no record says what it claims");
+    if (!claims) reasons.push("no record says what it claims");
     else {
       if (settings.need === "estimator" && claims.returns !== "estimator")
-        found.push("gives back a predictor, which cannot be fitted again, not the estimator");
+        reasons.push("gives back a predictor, which cannot be fitted again, not the estimator");
       if (settings.trust === "no" && claims.executes_code)
-        found.push("opening the file runs whatever code is in it");
+        reasons.push("opening the file runs whatever code is in it");
       else if (settings.trust === "no" && ran(settings, backend, "documented", "no trust"))
-        found.push("opening a crafted file has run its code here: see Attack");
+        reasons.push("opening a crafted file has run its code here: see Attack");
       if (settings.custom === "yes" && !claims.carries_code)
-        found.push("saves functions and classes by name: who opens the file must be able to import them");
+        reasons.push("saves functions and classes by name: who opens the file must be able to import them");
     }
-    return found;
+    return reasons;
   }
 
   /** Return what a reader must know before taking a backend that is not out. */
   function notes(backend, settings) {
     const { tolerance, audits } = claimed(settings, backend);
-    const found = [];
-    if (tolerance > 0) found.push(`answers within ${tolerance}, not bit for bit`);
-    if (settings.trust === "no" && audits) found.push("opens only types that are on your list");
+    const texts = [];
+    if (tolerance > 0) texts.push(`answers within ${tolerance}, not bit for bit`);
+    if (settings.trust === "no" && audits) texts.push("opens only types that are on your list");
     if (settings.trust === "no" && ran(settings, backend, "reviewed"))
-      found.push("code has run with a reviewed list: see Attack");
-    return found.join("; ");
+      texts.push("code has run with a reviewed list: see Attack");
+    return texts.join("; ");
   }
 
   /** Return the part of the estimators that came back the same: never rounded up. */
@@ -129,37 +129,37 @@
   }
 
   function cell(row, tag, text) {
-    const made = document.createElement(tag);
-    made.textContent = text;
-    row.append(made);
-    return made;
+    const child = document.createElement(tag);
+    child.textContent = text;
+    row.append(child);
+    return child;
   }
 
   function show(settings) {
     const { ranking, out } = decide(settings);
     const body = element("ranking").querySelector("tbody");
     body.replaceChildren();
-    ranking.forEach((found, index) => {
+    ranking.forEach((entry, index) => {
       const row = body.insertRow();
-      row.dataset.backend = found.backend;
-      cell(row, "td", `${index ? found.ratio.mark : ""}${index + 1}`);
-      const name = cell(row, "th", found.backend);
+      row.dataset.backend = entry.backend;
+      cell(row, "td", `${index ? entry.ratio.mark : ""}${index + 1}`);
+      const name = cell(row, "th", entry.backend);
       name.scope = "row";
-      const note = notes(found.backend, settings);
+      const note = notes(entry.backend, settings);
       if (note) cell(name, "div", note).className = "price";
-      cell(row, "td", time(found.value)).dataset.seconds = found.value;
-      cell(row, "td", `${time(found.low)} to ${time(found.high)}`);
-      cell(row, "td", index ? `${Number(found.ratio.value.toPrecision(3))}×` : "1");
+      cell(row, "td", time(entry.value)).dataset.seconds = entry.value;
+      cell(row, "td", `${time(entry.low)} to ${time(entry.high)}`);
+      cell(row, "td", index ? `${Number(entry.ratio.value.toPrecision(3))}×` : "1");
       if (Object.keys(SURVIVORS).length)
-        cell(row, "td", survival(settings.place, found.backend)).dataset.survival = "";
-      for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(found[part]));
+        cell(row, "td", survival(settings.place, entry.backend)).dataset.survival = "";
+      for (const part of ["dump", "transfer", "loads"]) cell(row, "td", time(entry[part]));
     });
     element("ranking").hidden = ranking.length === 0;
-    const close = ranking.slice(1).filter((found) => found.ratio.mark).map((found) => found.backend);
+    const close = ranking.slice(1).filter((entry) => entry.ratio.mark).map((entry) => entry.backend);
     element("verdict").textContent = ranking.length === 0
       ? `No backend measured here does that for ${settings.pipeline}.`
       : `${ranking[0].backend}: ${time(ranking[0].value)}`
-        + (close.length ? `, not told apart from ${close.join(", ")}.` : ", the lowest total.");
+        + (close.length ? `; equal or undecided: ${close.join(", ")}.` : ", the lowest total.");
     element("out-title").hidden = out.size === 0;
     const list = element("out");
     list.replaceChildren();
@@ -167,10 +167,10 @@
       cell(list, "dt", names.join(", "));
       cell(list, "dd", reason);
     }
-    persistbench.draw("totals", ranking.flatMap((found) =>
+    persistbench.draw("totals", ranking.flatMap((entry) =>
       ["dump", "transfer", "loads"].map((part, order) => ({
-        backend: found.backend, part, order, seconds: found[part], shown: time(found[part]),
-        low: found.low, high: found.high,
+        backend: entry.backend, part, order, seconds: entry[part], shown: time(entry[part]),
+        low: entry.low, high: entry.high,
       }))));
     element("link").href = persistbench.address("decide");
   }

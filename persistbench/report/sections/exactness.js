@@ -7,18 +7,18 @@
   const records = await persistbench.value("exactness-records");
   const element = (id) => document.getElementById(id);
 
-  function made(tag, parent, text = "", facts = {}) {
-    const found = Object.assign(document.createElement(tag), { textContent: text, ...facts });
-    parent.append(found);
-    return found;
+  function add(tag, parent, text = "", facts = {}) {
+    const child = Object.assign(document.createElement(tag), { textContent: text, ...facts });
+    parent.append(child);
+    return child;
   }
 
   function table(parent, caption, headings) {
-    const found = made("table", parent);
-    made("caption", found, caption);
-    const row = made("tr", made("thead", found));
-    for (const heading of headings) made("th", row, heading, { scope: "col" });
-    return made("tbody", found);
+    const whole = add("table", parent);
+    add("caption", whole, caption);
+    const row = add("tr", add("thead", whole));
+    for (const heading of headings) add("th", row, heading, { scope: "col" });
+    return add("tbody", whole);
   }
 
   const equal = (one, other) => JSON.stringify(one) === JSON.stringify(other);
@@ -32,17 +32,17 @@
   }
 
   function matrix(parent, rows) {
-    const body = made("tbody", made("table", made("td", parent), "", { className: "matrix" }));
+    const body = add("tbody", add("table", add("td", parent), "", { className: "matrix" }));
     for (const row of rows ?? []) {
-      const line = made("tr", body);
-      for (const count of row) made("td", line, count, { className: "number" });
+      const line = add("tr", body);
+      for (const count of row) add("td", line, count, { className: "number" });
     }
   }
 
   function row(body, name, differs) {
-    const found = made("tr", body, "", { className: differs ? "missed" : "" });
-    made("th", found, differs ? `≠ ${name}` : name, { scope: "row" });
-    return found;
+    const line = add("tr", body, "", { className: differs ? "missed" : "" });
+    add("th", line, differs ? `≠ ${name}` : name, { scope: "row" });
+    return line;
   }
 
   function compare(parent, rows, { before, after }) {
@@ -50,21 +50,21 @@
     for (const name of METRICS) {
       const own = row(body, name, before[name] !== after[name]);
       for (const text of digits(before[name], after[name]))
-        made("td", own, text, { className: "number" });
+        add("td", own, text, { className: "number" });
     }
     const own = row(body, MATRIX, !equal(before[MATRIX], after[MATRIX]));
     for (const side of [before, after]) matrix(own, side[MATRIX]);
   }
 
-  function said(found, { pipeline, exact }) {
-    if (!found) return `${pipeline ?? "No pipeline"} was not tried with ${exact}.`;
-    const texts = Object.values(found.wrong);
-    const why = found.reason && !texts.includes(found.reason) ? `: ${found.reason}` : "";
-    const parts = [found.outcome + why,
-      ...Object.entries(found.wrong).map(([check, text]) => `${check}: ${text}`)];
-    if (found.largest_difference)
-      parts.push(`largest difference ${found.largest_difference.toPrecision(2)}`);
-    if (found.label_changes) parts.push(`labels changed: ${found.label_changes}`);
+  function sentence(record, { pipeline, exact }) {
+    if (!record) return `${pipeline ?? "No pipeline"} was not tried with ${exact}.`;
+    const texts = Object.values(record.wrong);
+    const why = record.reason && !texts.includes(record.reason) ? `: ${record.reason}` : "";
+    const parts = [record.outcome + why,
+      ...Object.entries(record.wrong).map(([check, text]) => `${check}: ${text}`)];
+    if (record.largest_difference)
+      parts.push(`largest difference ${record.largest_difference.toPrecision(2)}`);
+    if (record.label_changes) parts.push(`labels changed: ${record.label_changes}`);
     return `${pipeline}, ${exact}: ${parts.join("; ")}.`;
   }
 
@@ -80,29 +80,29 @@
   };
 
   persistbench.follow((settings) => {
-    const found = records.find((record) => record.place === settings.place
-      && record.subject === settings.pipeline && record.backend === settings.exact);
-    element("exact-said").textContent = said(found, settings);
+    const record = records.find(({ place, subject, backend }) => place === settings.place
+      && subject === settings.pipeline && backend === settings.exact);
+    element("exact-said").textContent = sentence(record, settings);
     element("exact-metrics").replaceChildren();
-    for (const [rows, pair] of Object.entries(found?.metrics ?? {}))
+    for (const [rows, pair] of Object.entries(record?.metrics ?? {}))
       compare(element("exact-metrics"), rows, pair);
-    const steps = found?.steps ?? [];
-    element("exact-apart").textContent = found?.advice
-      || (steps.length ? "It has one step." : "Its steps were not weighed with this backend.");
+    const steps = record?.steps ?? [];
+    element("exact-apart").textContent = record?.advice
+      || (steps.length ? "It has one step." : "Its steps were not measured with this backend.");
     element("exact-steps").replaceChildren();
     if (steps.length === 0) return;
     const whole = steps.reduce((total, { bytes }) => total + (bytes ?? 0), 0);
     const body = table(element("exact-steps"), "Each step, saved and loaded apart",
       ["step", "class", "size", "share", "load", "its largest attribute"]);
     for (const { step, kind, bytes, load_seconds: seconds, largest, largest_bytes: most } of steps) {
-      const line = made("tr", body);
-      made("th", line, step, { scope: "row" });
-      made("td", line, kind);
+      const line = add("tr", body);
+      add("th", line, step, { scope: "row" });
+      add("td", line, kind);
       const share = whole && bytes != null ? `${((bytes / whole) * 100).toFixed(1)} %` : "";
       for (const text of [bytes == null ? "not alone" : size(bytes), share,
         seconds == null ? "" : time(seconds)])
-        made("td", line, text, { className: "number" });
-      made("td", line, largest ? `${largest}, ${size(most ?? 0)}` : "");
+        add("td", line, text, { className: "number" });
+      add("td", line, largest ? `${largest}, ${size(most ?? 0)}` : "");
     }
   });
 })();

@@ -138,5 +138,5 @@ def chart(rows: list[dict[str, Any]], data: Any) -> Any:
 def _alt(question: str) -> str:
     return (
         f"Heat map of {question}: a row for each pipeline, a column for each backend, "
-        "each cell as a multiple of the reference; equal, undecided, refused and failed are marked."
+        "each cell as a multiple of the reference. Equal, undecided, refused and failed are marked."
     )

@@ -89,6 +89,6 @@ def _steps(figures: dict[str, Figure]) -> dict[str, tuple[Figure, Figure]]:
 
 def _alt(pipeline: str) -> str:
     return (
-        f"Dot plot of {pipeline}: time to open, to open and predict once, and to predict later, "
-        "after an ordinary load and after a memory map, log scale with 99 % intervals."
+        f"Dot plot of {pipeline}: time to open, to open and predict once, and to predict later. "
+        "An ordinary load beside a memory map, on a log scale with 99 % intervals."
     )

@@ -26,7 +26,7 @@ VIEWS = {
 }
 
 UNITS = {"array": (1e6, "MB"), "objects": (1e3, "1,000 objects")}
-"""What a slope is told by: in units of size, and its name."""
+"""The unit of a slope: how much of the size, and its name."""
 
 FEWEST = 3
 """Sizes that a line is fitted to."""

@@ -169,7 +169,7 @@ def _note(pair: Sequence[Figure], better: list[Sequence[Figure]]) -> str:
     ]
     names = clear or [rival[0].backend for rival in better]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    relation = "dominated by" if clear else "not told apart from"
+    relation = "dominated by" if clear else "equal or undecided:"
     return f"{relation} {', '.join(names[:3])}{more}"
 
 
