@@ -32,7 +32,7 @@ class Sum:
         counts: by outcome.
         errors: by class of exception, or by signal.
         tried: how many faults.
-        planned: how many were asked for.
+        planned: how many were to be tried.
         pipelines: whose artifacts.
         without: outcome and reason of pipelines that have no right artifact to be damaged.
     """
