@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Self
 
 
 class Outcome(StrEnum):
@@ -112,6 +113,14 @@ class Verdict:
     fault: Blame | None = None
     uncompared: tuple[str, ...] = ()
 
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Self:
+        """Return a verdict from what ``dataclasses.asdict`` makes of it, also by way of JSON."""
+        fault = facts["fault"] and Blame(facts["fault"])
+        uncompared = tuple(facts["uncompared"])
+        words = {"outcome": Outcome(facts["outcome"]), "fault": fault, "uncompared": uncompared}
+        return cls(**{**facts, **words})
+
     @property
     def blame(self) -> Blame | None:
         """Whose fault the outcome is; None for ``same``."""
@@ -147,14 +156,17 @@ def explain(error: BaseException) -> str:
 def of_exception(outcome: Outcome, error: BaseException) -> Verdict:
     """Return the verdict for an exception raised at the stage that ``outcome`` names.
 
-    Code that is neither Python's, nor a library's, nor this package's came with the pipeline. If
-    such code was running, the pipeline is to blame, and the reason names the line.
+    A full disk or memory is the machine's fault. Code that is neither Python's, nor a library's,
+    nor this package's came with the pipeline: if such code was running, the pipeline is to blame,
+    and the reason names the line.
     """
-    if line := _line_of_pipeline(error):
-        return Verdict(outcome, f"{explain(error)} ({line})", fault=Blame.PIPELINE)
     of_machine = isinstance(error, MemoryError)
     of_machine |= isinstance(error, OSError) and error.errno in _MACHINE
-    return Verdict(outcome, explain(error), fault=Blame.MACHINE if of_machine else None)
+    if of_machine:
+        return Verdict(outcome, explain(error), fault=Blame.MACHINE)
+    if line := _line_of_pipeline(error):
+        return Verdict(outcome, f"{explain(error)} ({line})", fault=Blame.PIPELINE)
+    return Verdict(outcome, explain(error))
 
 
 _MACHINE = {
@@ -176,21 +188,21 @@ _MACHINE = {
 
 
 def _line_of_pipeline(error: BaseException) -> str:
-    """Return the innermost line of the pipeline's own code, as ``forest.py, line 12``."""
+    """Return the innermost line of the pipeline's own code, as ``forest.py, line 12``.
+
+    Lines outside the innermost call of this package belong to its callers.
+    """
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(_PACKAGE):
+            return ""
         # Compiled code has relative paths, and code without a file has a name such as <string>.
         if Path(frame.filename).is_absolute() and not frame.filename.startswith(_LIBRARIES):
             return f"{Path(frame.filename).name}, line {frame.lineno}"
     return ""
 
 
+_PACKAGE = str(Path(__file__).parent) + os.sep
 _LIBRARIES = tuple(
-    {
-        *(
-            sysconfig.get_path(name) + os.sep
-            for name in ("stdlib", "platstdlib", "purelib", "platlib")
-        ),
-        str(Path(__file__).parent) + os.sep,
-    }
+    {sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
-"""The folders of Python, of installed libraries and of this package."""
+"""The folders of Python and of installed libraries."""

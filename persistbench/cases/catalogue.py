@@ -5,14 +5,13 @@ breaks its own cells and no others.
 """
 
 import ast
-import contextlib
 import functools
 import importlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from persistbench import cache, files
+from persistbench import backends, cache, files
 from persistbench.case import Case
 from persistbench.errors import UserError, unknown
 
@@ -79,12 +78,11 @@ class Pipeline:
                 "(or start the file's name with an underscore if it is no pipeline)."
             )
         try:
-            _trusted(self.path.read_text(encoding="utf-8"))
+            names = _trusted(self.path.read_text(encoding="utf-8"))
+            if (otherwise := getattr(module, "TRUSTED", names)) not in (names, list(names)):
+                raise ValueError(_not_understood(f"TRUSTED = {otherwise!r}"))
         except ValueError as error:
-            raise UserError(
-                f"{self.path}: `{error}` is not understood, because the file is read and not "
-                'imported for it: write the names out, such as TRUSTED = ("module.name",).'
-            ) from error
+            raise UserError(f"{self.path}: {error}") from error
         case = module.build()
         if not isinstance(case, Case):
             raise UserError(
@@ -99,7 +97,8 @@ def _trusted(source: str) -> tuple[str, ...]:
     """Return the names of ``TRUSTED`` in the source of a file; none without it.
 
     Raises:
-        ValueError: ``TRUSTED`` is no tuple or list of literal texts.
+        ValueError: ``TRUSTED`` is no tuple or list of literal texts, or no file can ask for one
+            of the names; as a sentence.
         SyntaxError: the source is no Python.
     """
     names: tuple[str, ...] = ()
@@ -109,16 +108,25 @@ def _trusted(source: str) -> tuple[str, ...]:
         value = part.value if isinstance(part, (ast.Assign, ast.AnnAssign)) else None
         alone = isinstance(part, ast.AnnAssign) or len(getattr(part, "targets", ())) == 1
         if not (alone and isinstance(value, (ast.Tuple, ast.List))):
-            raise ValueError(" ".join(ast.unparse(part).split()))
+            raise ValueError(_not_understood(ast.unparse(part)))
         texts = [one.value for one in value.elts if isinstance(one, ast.Constant)]
         names = tuple(text for text in texts if isinstance(text, str))
         if len(names) < len(value.elts):
-            raise ValueError(" ".join(ast.unparse(part).split()))
+            raise ValueError(_not_understood(ast.unparse(part)))
+        for reason in filter(None, map(backends.no_name, names)):
+            raise ValueError(f"TRUSTED: {reason}")
     return names
 
 
+def _not_understood(source: str) -> str:
+    return (
+        f"`{' '.join(source.split())}` is not understood, because the file is read and not "
+        'imported for it: write the names out, such as TRUSTED = ("module.name",).'
+    )
+
+
 def _bound(part: ast.stmt) -> set[str]:
-    """Return the names that a statement binds at the top level, or that its parts bind."""
+    """Return the names that a statement binds or deletes at the top level, or its parts do."""
     if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {part.name}
     names = {one.id for one in ast.walk(part) if isinstance(one, ast.Name) and _stored(one)}
@@ -127,7 +135,7 @@ def _bound(part: ast.stmt) -> set[str]:
 
 
 def _stored(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Store)
+    return not isinstance(name.ctx, ast.Load)
 
 
 @functools.cache
@@ -170,15 +178,3 @@ def get(name: str) -> Pipeline:
     if name not in known:
         raise UserError(unknown("pipeline", name, list(known)))
     return known[name]
-
-
-def preload() -> None:
-    """Import every pipeline's file and its imports; nothing is fitted.
-
-    Processes that are forked later do not pay for these imports. A file that cannot be imported
-    is an error in its own cells.
-    """
-    for pipeline in discover().values():
-        pipeline.trusted  # noqa: B018 (which remembers it)
-        with contextlib.suppress(Exception):
-            importlib.import_module(f"{pipeline.package}.{pipeline.name}")

@@ -1,30 +1,25 @@
-"""Fits each pipeline once in an environment, and keeps the fit in files.
+"""Keeps each fitted pipeline of an environment in files, for what is timed.
 
 pickle-5 saves the fit, or cloudpickle where pickle refuses. If neither saves the pipeline, or if it
-comes back different, every process fits it again.
+comes back with another state or other answers, every process that needs the fit builds it again.
 """
 
 import json
 import pickle
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from persistbench import cache, files
+from persistbench import cache, files, sandbox
 from persistbench.case import Case
+from persistbench.cases import building
+from persistbench.cases.building import BuildError, Done, Job
 from persistbench.cases.catalogue import Pipeline
-from persistbench.errors import UserError
-from persistbench.integrity.answers import Reference, compare, reference
-from persistbench.outcomes import explain
-
-
-class BuildError(Exception):
-    """A pipeline's ``build()`` failed; the text of this error is the reason in the cells."""
-
-
-class MissingLibraryError(BuildError):
-    """A library that the pipeline imports is not installed."""
+from persistbench.integrity.answers import Reference, compare
+from persistbench.integrity.state import differences, state
+from persistbench.outcomes import Blame, Outcome, Verdict, explain
+from persistbench.sandbox import child
 
 
 @dataclass(frozen=True)
@@ -46,12 +41,18 @@ class Fitted:
     refusal: str
 
     def load_reference(self) -> Reference:
-        """Return the held-out rows and the answers of the original."""
+        """Return the held-out rows and the answers of the original.
+
+        It imports what the rows need: call it in processes of this pipeline only.
+        """
         result: Reference = pickle.loads(self.rows.read_bytes())
         return result
 
     def load_estimator(self) -> Any:
-        """Return the fitted estimator, from its file if the file exists."""
+        """Return the fitted estimator for what is timed, from its file if the file exists.
+
+        It imports what the estimator needs: call it in processes of this pipeline only.
+        """
         if self.estimator.is_file():
             return _unpickled(self.estimator)
         return self.pipeline.build().estimator
@@ -61,66 +62,103 @@ def fit(pipeline: Pipeline) -> Fitted:
     """Return the files of a fitted pipeline; fit the pipeline first if there are no files.
 
     Raises:
-        MissingLibraryError: a library that the pipeline imports is not installed.
-        BuildError: ``build()`` fails, now or earlier with the same code and libraries.
+        BuildError: the pipeline cannot be built, now or earlier with the same code and libraries.
     """
-    folder = cache.folder() / "fitted"
+    with sandbox.folder() as folder:
+        return fit_and_do(pipeline, (), folder)[0]
+
+
+def fit_and_do(pipeline: Pipeline, jobs: Sequence[Job], folder: Path) -> tuple[Fitted, list[Done]]:
+    """Return the files of a fitted pipeline, and what became of jobs with a freshly fitted one.
+
+    Args:
+        pipeline: what is fitted: once for all jobs, and if there are no jobs, only without files.
+        jobs: may be none.
+        folder: for the answers of the freshly fitted pipeline.
+
+    Raises:
+        BuildError: the pipeline cannot be built, now or earlier with the same code and libraries.
+    """
+    kept = cache.folder() / "fitted"
     about, rows, estimator = (
-        folder / f"{pipeline.name}.{pipeline.key}.{part}" for part in ("json", "rows", "pickle")
+        kept / f"{pipeline.name}.{pipeline.key}.{part}" for part in ("json", "rows", "pickle")
     )
     facts = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
-    if not (facts.get("failure") or (facts and rows.is_file())):
+    if verdict := facts.get("verdict"):
+        raise BuildError(Verdict.from_dict(verdict))
+    done: list[Done] = []
+    if not (facts and rows.is_file()):
         try:
-            with files.replacing(about) as temporary:
-                facts = _build(pipeline, rows, estimator)
-                temporary.write_text(json.dumps(facts), encoding="utf-8")
-        except (OSError, MemoryError) as error:  # the machine's fault: not kept, tried again
-            raise BuildError(explain(error)) from error
-        cache.drop_others(folder, pipeline.name, pipeline.key)
-    if facts.get("missing_library"):
-        raise MissingLibraryError(facts["failure"])
-    if facts.get("failure"):
-        raise BuildError(facts["failure"])
-    return Fitted(pipeline, rows, estimator, facts["payload_bytes"], facts["refusal"])
-
-
-def _build(pipeline: Pipeline, rows: Path, estimator: Path) -> dict[str, Any]:
-    """Fit, write the files and return the facts about them."""
-    try:
-        case = pipeline.build()
-        original = reference(case)
-    except (OSError, MemoryError):
-        raise
-    except ModuleNotFoundError as error:
-        missing = find_spec((error.name or "").split(".")[0] or __package__) is None
-        return {"failure": explain(error), "missing_library": missing}
-    except UserError as error:
-        return {"failure": str(error)}
-    except Exception as error:
-        return {"failure": explain(error)}
-    with files.replacing(rows) as temporary:
-        temporary.write_bytes(pickle.dumps(original, protocol=5))
-    payload_bytes, refusal = None, ""
-    with files.draft(estimator) as draft:
-        # Never as bytes in memory: beside the estimator they would be a second copy of it.
-        try:
-            with draft.open("wb") as file:
-                pickle.dump(case.estimator, file, protocol=5)
-            payload_bytes = draft.stat().st_size
-            kept = True
-        except (OSError, MemoryError):
+            facts, done = _build(pipeline, jobs, folder, rows, estimator)
+        except BuildError as error:
+            if not (error.died or error.verdict.machine_fault):
+                with files.replacing(about) as temporary:
+                    temporary.write_text(json.dumps({"verdict": asdict(error.verdict)}))
             raise
-        except Exception as error:
-            refusal = explain(error)
-            kept = _cloudpickled(case, draft)
-        if kept and _comes_back(original, draft):
-            draft.replace(estimator)
-    return {"payload_bytes": payload_bytes, "refusal": refusal}
+        except (OSError, MemoryError) as error:  # the machine's fault: not kept, tried again
+            raise BuildError(_of_machine(error)) from error
+        with files.replacing(about) as temporary:
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
+        cache.drop_others(kept, pipeline.name, pipeline.key)
+    elif jobs:
+        done = building.do(pipeline, jobs, folder)
+    return Fitted(pipeline, rows, estimator, facts["payload_bytes"], facts["refusal"]), done
 
 
-def _unpickled(path: Path) -> Any:
-    with path.open("rb") as file:
-        return pickle.load(file)
+def _of_machine(error: BaseException) -> Verdict:
+    return Verdict(Outcome.ERROR_AT_BUILD, explain(error), fault=Blame.MACHINE)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """How an estimator was saved.
+
+    Attributes:
+        payload_bytes: see :class:`Fitted`.
+        refusal: see :class:`Fitted`.
+        saved: whether there is a file.
+    """
+
+    payload_bytes: int | None
+    refusal: str
+    saved: bool
+
+
+def _build(
+    pipeline: Pipeline, jobs: Sequence[Job], folder: Path, rows: Path, estimator: Path
+) -> tuple[dict[str, Any], list[Done]]:
+    """Fit, do the jobs, write the files, and return the facts about them."""
+    with files.draft(estimator) as draft, files.draft(rows) as new_rows:
+        keep, *done = building.do(pipeline, [Job(_keep, (str(draft),)), *jobs], folder)
+        facts = keep.facts
+        if isinstance(facts, Verdict):
+            if facts.machine_fault:
+                raise BuildError(_of_machine(OSError(facts.reason)))
+            facts = _Kept(None, facts.reason, saved=False)
+        new_rows.write_bytes(keep.original.read_bytes())
+        if facts.saved:
+            back = sandbox.run(
+                _comes_back, str(keep.original), str(draft), limits=building.limits()
+            )
+            if back.same:
+                draft.replace(estimator)
+        new_rows.replace(rows)
+    return {"payload_bytes": facts.payload_bytes, "refusal": facts.refusal}, done
+
+
+def _keep(case: Case, path: str) -> _Kept | Verdict:
+    """Save the estimator for what is timed; the job of a process that has just built it."""
+    # Never as bytes in memory: beside the estimator they would be a second copy of it.
+    file = Path(path)
+    try:
+        with file.open("wb") as opened:
+            pickle.dump(case.estimator, opened, protocol=5)
+    except Exception as error:
+        verdict = child.of_exception(Outcome.ERROR_AT_DUMP, error)
+        if verdict.machine_fault:
+            return verdict
+        return _Kept(None, verdict.reason, _cloudpickled(case, file))
+    return _Kept(file.stat().st_size, "", saved=True)
 
 
 def _cloudpickled(case: Case, path: Path) -> bool:
@@ -134,8 +172,20 @@ def _cloudpickled(case: Case, path: Path) -> bool:
     return True
 
 
-def _comes_back(original: Reference, path: Path) -> bool:
+def _comes_back(original: str, estimator: str) -> Verdict:
+    """Return whether a kept estimator has the state and the answers of the original."""
+    child.hush()
     try:
-        return compare(original, _unpickled(path)).same
-    except Exception:
-        return False
+        loaded = _unpickled(Path(estimator))
+        held = state(loaded)
+        expected: Reference = pickle.loads(Path(original).read_bytes())
+        if changed := differences(getattr(expected, "state", held), held):
+            return Verdict(Outcome.STATE_DIFFERS, changed)
+        return compare(expected, loaded)
+    except Exception as error:
+        return child.of_exception(Outcome.ERROR_AT_LOAD, error)
+
+
+def _unpickled(path: Path) -> Any:
+    with path.open("rb") as file:
+        return pickle.load(file)

@@ -1,24 +1,33 @@
 """One pipeline saved by one backend: is there an artifact, and is it right?
 
-A cell is examined once, in a child process, before anything in it is timed: dump, load,
-compare with the original. The artifact and the verdict stay in files for all questions.
+A cell is examined once, before anything in it is timed. A fork of the process that has built the
+pipeline dumps it. Another process, which has seen neither the pipeline nor its file, loads the
+artifact and compares. The artifact and the verdict stay in files for all questions.
 """
 
+import contextlib
 import json
-from dataclasses import asdict, dataclass
+import os
+import pickle
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from persistbench import backends, cache, files, sandbox
 from persistbench.backends import Backend
+from persistbench.case import Case
+from persistbench.cases import building
+from persistbench.cases.building import BuildError, Job
 from persistbench.cases.catalogue import Pipeline
-from persistbench.cases.fitted import BuildError, Fitted, MissingLibraryError, fit
+from persistbench.cases.fitted import Fitted, fit, fit_and_do
 from persistbench.cells import attempt
-from persistbench.errors import UnsupportedError, UserError
-from persistbench.outcomes import Blame, Outcome, Verdict, explain, of_exception
+from persistbench.errors import UserError
+from persistbench.integrity.answers import Reference
+from persistbench.outcomes import Blame, Outcome, Verdict, explain
 from persistbench.records import run
-
-LIMITS = sandbox.Limits(seconds=600.0)
+from persistbench.sandbox import child
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,20 @@ class Cell:
     @cached_property
     def artifact(self) -> Path:
         """The file that the backend wrote; one folder for all pipelines and backends."""
-        unmapped = Cell(self.pipeline, self.backend)
-        return cache.folder() / "artifacts" / f"{self._family}.{unmapped.key}"
+        return self._file("artifacts")
 
     @cached_property
     def fitted(self) -> Fitted:
         """The fitted pipeline's files."""
         return fit(self.pipeline)
+
+    def load_original(self) -> Reference:
+        """Return what the pipeline answers that the artifact was dumped from.
+
+        It imports what the rows need: call it in processes of this pipeline only.
+        """
+        result: Reference = pickle.loads(self._original.read_bytes())
+        return result
 
     def examine(self) -> Verdict:
         """Return the verdict; find it out first if it is not known.
@@ -60,10 +76,8 @@ class Cell:
         A refusal, or a right answer whose artifact is still there, is kept for good; a
         failure only for the rest of this run of asv, because a hang costs minutes.
         """
-        try:
-            return self._refusal() or self._kept() or self._find_out()
-        except (OSError, UserError) as error:  # the folder for artifacts, not the backend
-            return Verdict(Outcome.ERROR_AT_DUMP, explain(error), fault=Blame.MACHINE)
+        (verdict,) = examine([self])
+        return verdict
 
     @property
     def known_to_be_right(self) -> bool:
@@ -82,30 +96,22 @@ class Cell:
         unmapped = Cell(self.pipeline, self.backend).examine()
         return None if unmapped.same else unmapped
 
-    def _find_out(self) -> Verdict:
-        if self.mapped:
-            verdict = sandbox.run(_examine, self, self.artifact, limits=LIMITS)
-        else:
-            with files.draft(self.artifact) as draft:
-                verdict = sandbox.run(_examine, self, draft, limits=LIMITS)
-                if verdict.same:
-                    draft.replace(self.artifact)
-            cache.drop_others(self.artifact.parent, self._family, self.key)
+    def _keep(self, verdict: Verdict) -> None:
+        """Keep a verdict for the processes that ask later."""
         if not verdict.machine_fault:
             facts = {"run": run.began(), "verdict": asdict(verdict)}
             with files.replacing(self._verdict_path) as temporary:
                 temporary.write_text(json.dumps(facts), encoding="utf-8")
             cache.drop_others(self._verdict_path.parent, self._family, self.key)
-        return verdict
 
     def _kept(self) -> Verdict | None:
         if not self._verdict_path.is_file():
             return None
         facts = json.loads(self._verdict_path.read_text(encoding="utf-8"))
-        result = facts["verdict"]
-        verdict = Verdict(**{**result, "outcome": Outcome(result["outcome"])})
+        verdict = Verdict.from_dict(facts["verdict"])
         if verdict.same:
-            return verdict if self.artifact.is_file() else None
+            there = self.artifact.is_file() and self._original.is_file()
+            return verdict if there else None
         of_this_run = facts["run"] is not None and facts["run"] == run.began()
         return verdict if verdict.refused or of_this_run else None
 
@@ -113,43 +119,122 @@ class Cell:
     def _family(self) -> str:
         return f"{self.pipeline.name}.{self.backend.id}"
 
+    @cached_property
+    def _original(self) -> Path:
+        return self._file("originals")
+
+    def _file(self, kind: str) -> Path:
+        """Return the path of a file that a mapped cell and the unmapped one share."""
+        unmapped = Cell(self.pipeline, self.backend)
+        return cache.folder() / kind / f"{self._family}.{unmapped.key}"
+
     @property
     def _verdict_path(self) -> Path:
         access = "mapped" if self.mapped else "loaded"
         return cache.folder() / access / f"{self._family}.{self.key}.json"
 
 
-def _examine(cell: Cell, artifact: Path) -> Verdict:
-    """Dump to ``artifact`` (unless it is to be mapped), load and compare; in a child process."""
-    backend = cell.backend
+def examine(cells: Sequence[Cell]) -> list[Verdict]:
+    """Return the verdicts on cells of one pipeline, which is fitted once for all of them.
+
+    Args:
+        cells: of one pipeline; mapped ones may be among them.
+    """
+    unmapped = [cell for cell in cells if not cell.mapped]
     try:
-        fitted = cell.fitted
-        original = fitted.load_reference()
-        estimator = fitted.load_estimator()
-    except MissingLibraryError as error:
-        return Verdict(Outcome.NOT_INSTALLED, str(error))
-    except BuildError as error:
-        return Verdict(Outcome.ERROR_AT_BUILD, str(error))
+        known = {cell: cell._refusal() or cell._kept() for cell in unmapped}
+        known |= _find_out([cell for cell, verdict in known.items() if verdict is None])
+        for cell in cells:
+            if cell.mapped:
+                known[cell] = cell._refusal() or cell._kept() or _map(cell)
+    except (OSError, UserError) as error:  # the folder for artifacts, not the backend
+        full = Verdict(Outcome.ERROR_AT_DUMP, explain(error), fault=Blame.MACHINE)
+        return [full] * len(cells)
+    return [known[cell] or _NO_VERDICT for cell in cells]
+
+
+_NO_VERDICT = Verdict(Outcome.CRASH, "it was not examined", fault=Blame.CHECK)
+
+
+def _find_out(cells: Sequence[Cell]) -> dict[Cell, Verdict]:
+    """Dump each cell from one fresh pipeline, load it elsewhere, and keep what is right."""
+    if not cells:
+        return {}
+    result: dict[Cell, Verdict] = {}
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(sandbox.folder())
+        drafts = [stack.enter_context(files.draft(cell.artifact)) for cell in cells]
+        jobs = [Job(_dump, (cell, str(path))) for cell, path in zip(cells, drafts, strict=True)]
+        try:
+            _, done = fit_and_do(cells[0].pipeline, jobs, folder)
+        except BuildError as error:
+            for cell in cells:
+                result[cell] = error.verdict
+                cell._keep(error.verdict)
+            return result
+        for cell, path, one in zip(cells, drafts, done, strict=True):
+            verdict: Verdict = one.facts
+            if verdict.same:
+                arguments = (cell, str(path), str(one.original))
+                verdict = sandbox.run(_load_and_use, *arguments, limits=building.limits())
+            if verdict.same:
+                _link(one.original, cell._original)
+                path.replace(cell.artifact)
+            else:
+                path.unlink(missing_ok=True)
+            for kept in (cell.artifact, cell._original):
+                cache.drop_others(kept.parent, cell._family, cell.key)
+            cell._keep(verdict)
+            result[cell] = verdict
+    return result
+
+
+def _map(cell: Cell) -> Verdict:
+    """Load the right artifact of a cell memory-mapped, and compare."""
+    arguments = (cell, str(cell.artifact), str(cell._original))
+    verdict = sandbox.run(_load_and_use, *arguments, limits=building.limits())
+    cell._keep(verdict)
+    return verdict
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name; a second copy where the file system has no links."""
+    with files.draft(target) as draft:
+        draft.unlink()
+        try:
+            os.link(source, draft)
+        except OSError:
+            shutil.copyfile(source, draft)
+        draft.replace(target)
+
+
+def _dump(case: Case, cell: Cell, path: str) -> Verdict:
+    """Dump a fresh pipeline; the job of a process that has just built it."""
+    backend = cell.backend
+    verdict = attempt.dump(backend, case.estimator, case.X, path)
+    if not verdict.same or backend.claims.returns != "bytes":
+        return verdict
+    if Path(path).read_bytes() == backend.payload(case.estimator, case.X):
+        return verdict
+    return Verdict(Outcome.VALUES_DIFFER, "the bytes in the file are not those given")
+
+
+def _load_and_use(cell: Cell, path: str, original: str) -> Verdict:
+    """Load an artifact and compare with the original; in a process that has seen neither."""
+    child.hush()
+    backend = cell.backend
     if failure := backend.import_failure():
         return Verdict(Outcome.NOT_INSTALLED, failure)
-    payload = None
-    if not cell.mapped:
-        try:
-            payload = backend.payload(estimator, original.X)
-            backend.dump(payload, str(artifact))
-        except UnsupportedError as error:
-            return Verdict(Outcome.UNSUPPORTED, str(error))
-        except Exception as error:
-            return of_exception(Outcome.ERROR_AT_DUMP, error)
-    # Beside what is loaded there is never more than one copy in memory.
-    del estimator
-    if backend.claims.returns != "bytes":
-        payload = None
-    loaded, verdict = attempt.load(backend, str(artifact), "r" if cell.mapped else None)
+    loaded, verdict = attempt.load(backend, path, "r" if cell.mapped else None)
     if not verdict.same:
         return verdict
     if backend.claims.returns == "bytes":
-        if bytes(loaded) == (artifact.read_bytes() if cell.mapped else payload):
-            return Verdict(Outcome.SAME)
-        return Verdict(Outcome.VALUES_DIFFER, "the bytes read are not those written")
-    return attempt.use(backend, loaded, original)
+        if bytes(loaded) == Path(path).read_bytes():
+            return verdict
+        return Verdict(Outcome.VALUES_DIFFER, "the bytes read are not those in the file")
+    try:
+        expected: Reference = pickle.loads(Path(original).read_bytes())
+    except Exception as error:
+        reason = f"the held-out rows cannot be read in another process: {explain(error)}"
+        return replace(child.of_exception(Outcome.ERROR_AT_BUILD, error), reason=reason)
+    return attempt.use(backend, loaded, expected)

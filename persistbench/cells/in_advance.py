@@ -43,8 +43,13 @@ def _cells() -> run.Cells:
 def _examine(pipeline: str, backend_ids: Sequence[str]) -> None:
     from persistbench import backends
     from persistbench.cases import catalogue
-    from persistbench.cells.cell import Cell
+    from persistbench.cells import cell
 
-    for backend in map(backends.get, backend_ids):
-        for mapped in (False, True)[: 1 + backend.claims.memory_maps]:
-            Cell(catalogue.get(pipeline), backend, mapped).examine()
+    own = catalogue.get(pipeline)
+    cell.examine(
+        [
+            cell.Cell(own, backend, mapped)
+            for backend in map(backends.get, backend_ids)
+            for mapped in (False, True)[: 1 + backend.claims.memory_maps]
+        ]
+    )

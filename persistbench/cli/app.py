@@ -15,8 +15,9 @@ from rich.table import Table
 from persistbench import backends, units
 from persistbench.backends import Backend
 from persistbench.cases import catalogue
+from persistbench.cases.building import BuildError
 from persistbench.cases.catalogue import Pipeline
-from persistbench.cases.fitted import BuildError, MissingLibraryError, fit
+from persistbench.cases.fitted import fit
 from persistbench.cli import try_
 from persistbench.errors import UserError
 from persistbench.measure import inspection
@@ -244,7 +245,7 @@ def _pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
     try:
         fitted = fit(pipeline)
     except BuildError as error:
-        broken = not isinstance(error, MissingLibraryError)
+        broken = not error.missing_library
         return {**row, "payload_bytes": None, "note": str(error), "broken": broken}
     return {
         **row,

@@ -4,13 +4,14 @@ import contextlib
 import ctypes
 import gc
 
+from sklearn.utils import all_estimators
+
 from persistbench import backends, cache
-from persistbench.cases import catalogue
 
 
 def import_everything() -> None:
     """Import what all cells need, in the process that all measuring processes are forked from."""
-    catalogue.preload()
+    all_estimators()  # which imports all of scikit-learn, and no pipeline's file
     cache.environment()
     for backend in backends.discover().values():
         with contextlib.suppress(Exception):  # its cells say "not-installed"
