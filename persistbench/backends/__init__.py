@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from persistbench.backends._base import Backend, Claims, Inspect
+from persistbench.backends._base import Backend, Claims, Inspect, checked, no_name
 from persistbench.errors import UserError, unknown
 from persistbench.records.questions import FLOOR, REFERENCE
 
@@ -21,9 +21,11 @@ __all__ = [
     "Backend",
     "Claims",
     "Inspect",
+    "checked",
     "discover",
     "for_trials",
     "get",
+    "no_name",
     "sources",
 ]
 

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, Literal, Self
 
-from persistbench.errors import UnsupportedError
+from persistbench.errors import UnsupportedError, UserError
 from persistbench.outcomes import explain
 
 Inspect = Callable[[str], str | list[str]]
@@ -149,6 +149,9 @@ class Backend(ABC):
 
         Args:
             names: names that the user reviewed, such as ``("my_module.my_function",)``.
+
+        Raises:
+            UserError: the backend has a list, and no file can ask for one of the names.
         """
         return self
 
@@ -226,6 +229,36 @@ class Backend(ABC):
         """
         with open(path, "rb") as file:
             return len(file.read())
+
+
+def no_name(text: str) -> str:
+    """Return why no file can ask for a trusted name, as a sentence; empty if one can."""
+    if "<locals>" in text.split("."):
+        return (
+            f"{text!r} is made inside a function, so it is no name that a file can ask for: "
+            "define it at the top of the module."
+        )
+    if not _NAME.fullmatch(text):
+        return (
+            f"{text!r} is no name that a file can ask for: write the module and the name in it, "
+            "such as 'my_module.my_function'."
+        )
+    return ""
+
+
+_NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.([\w-]+|<lambda>)")
+"""Modules may have hyphens in their names, and skops asks for lambdas."""
+
+
+def checked(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names.
+
+    Raises:
+        UserError: no file can ask for one of the names.
+    """
+    for reason in filter(None, map(no_name, names)):
+        raise UserError(reason)
+    return names
 
 
 def _lacking(distribution: str, oldest: str) -> str:

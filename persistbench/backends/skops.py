@@ -4,9 +4,10 @@ import contextlib
 import io
 import zipfile
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, Literal, Self
 
-from persistbench.backends import Backend, Claims, Inspect
+from persistbench.backends import Backend, Claims, Inspect, checked
 from persistbench.errors import UnsupportedError
 
 
@@ -49,7 +50,7 @@ class Skops(Backend):
         return Claims(executes_code=False, audits=True, deterministic=False)
 
     def trusting(self, names: tuple[str, ...]) -> Self:
-        return replace(self, trusted=(*self.trusted, *names))
+        return replace(self, trusted=(*self.trusted, *checked(names)))
 
     def dump(self, payload: Any, path: str) -> None:
         import skops.io
@@ -70,8 +71,32 @@ class Skops(Backend):
         if mmap_mode is not None:
             raise UnsupportedError(self.why_not_mapped)
         import skops.io
+        from skops.io.exceptions import UntrustedTypesFoundException
 
-        return skops.io.load(path, trusted=list(self.trusted))
+        try:
+            return skops.io.load(path, trusted=list(self.trusted))
+        except UntrustedTypesFoundException as error:
+            # Names that only look as if they could be admitted.
+            if reasons := " ".join(filter(None, map(self._in_vain, self.audit(path)))):
+                error.args = (f"{reasons} {error}",)  # reasons of cells are cut
+            raise
+        except AttributeError as error:
+            asked = f"{getattr(error.obj, '__name__', '')}.{error.name}"
+            if isinstance(error.obj, ModuleType) and asked in self.trusted:
+                raise AttributeError(
+                    f"the file asks for {asked}, and the module has nothing of this name. {_LAST}"
+                ) from error
+            raise
+
+    def _in_vain(self, asked: str) -> str:
+        """Return why a name that a file asks for can never be admitted; empty if it can be."""
+        module, _, last = asked.rpartition(".")
+        if last == "<lambda>":
+            return f"skops can never find {asked} again. {_LAST}"
+        for name in self.trusted:  # the name of a nested class, as Python and pickle write it
+            if name.startswith(f"{module}.") and name.endswith(f".{last}"):
+                return f"skops calls it {asked}, and can never find {name} again. {_LAST}"
+        return ""
 
     def refuses(self, error: Exception) -> bool:
         from skops.io.exceptions import UntrustedTypesFoundException
@@ -81,6 +106,12 @@ class Skops(Backend):
     def read(self, path: str) -> int:
         with zipfile.ZipFile(path) as archive:
             return sum(len(archive.read(name)) for name in archive.namelist())
+
+
+_LAST = (
+    "skops saves the last part of a name only: define the class or function at the top of the "
+    "module, by a name of its own, and save again."
+)
 
 
 @dataclass(frozen=True)
