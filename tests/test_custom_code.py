@@ -1,8 +1,12 @@
 """Own code is found again, or missed, by interpreters that have not saved it."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.special import expit
 
 from persistbench.errors import UserError
 from persistbench.trials import custom_code, custom_code_child, selection
@@ -52,6 +56,61 @@ def test_module_that_is_absent_is_missed_by_all() -> None:
     for backend in ("pickle-5", "cloudpickle"):
         assert result[backend, "present"] == ("same", False)
         assert result[backend, "absent"] == ("error-at-load", True)
+
+
+PLAIN = """
+import pickle
+import sys
+import cloudpickle, joblib, skops.io
+from sklearn.preprocessing import FunctionTransformer
+from scipy.special import expit
+import users_module
+
+FILES = {
+    "pickle-5": (lambda x, path: pickle.dump(x, open(path, "wb"), protocol=5)),
+    "cloudpickle": (lambda x, path: cloudpickle.dump(x, open(path, "wb"))),
+    "joblib": joblib.dump,
+    "skops": skops.io.dump,
+}
+if __name__ == "__main__":
+    FILES[sys.argv[1]](FunctionTransformer(expit).fit([[1.0]]), sys.argv[2])
+"""
+LOAD = {
+    "pickle-5": "import pickle; pickle.load(open(path, 'rb'))",
+    "cloudpickle": "import cloudpickle; cloudpickle.load(open(path, 'rb'))",
+    "joblib": "import joblib; joblib.load(path)",
+    "skops": "import skops.io; skops.io.load(path)",
+}
+
+
+def elsewhere(folder: Path, backend: str) -> bool:
+    """Save the ufunc by a plain script; return whether a plain interpreter can load it."""
+    (folder / "script.py").write_text(PLAIN)
+    (folder / "users_module.py").write_text("from scipy.special import expit\n")
+    path = str(folder / backend)
+    subprocess.run([sys.executable, str(folder / "script.py"), backend, path], check=True)
+    load = f"import multiprocessing; path = {path!r}; {LOAD[backend]}"
+    return subprocess.run([sys.executable, "-c", load], check=False).returncode == 0
+
+
+def test_ufunc_comes_back_as_from_a_plain_script(tmp_path: Path) -> None:
+    """Whoever loads the file elsewhere finds what a plain script's file holds, with no backend."""
+    plain = {backend: elsewhere(tmp_path, backend) for backend in LOAD}
+    assert plain["joblib"]
+    assert plain["skops"]
+    result = outcomes("ufunc", *LOAD, "pickle-5-allowlist")
+    for backend in (*LOAD, "pickle-5-allowlist"):
+        there = plain.get(backend, plain["pickle-5"])
+        assert result[backend, "present"] == ("same", False)
+        lost = ("error-at-load", True)
+        assert result[backend, "absent"] == (("same", False) if there else lost), backend
+
+
+def test_ufunc_is_one_that_has_no_module() -> None:
+    """It is looked for by its name in all modules, those of the user among them."""
+    ufunc = custom_code_child.KINDS["ufunc"]().func
+    assert ufunc is expit is custom_code_child.expit
+    assert getattr(ufunc, "__module__", None) is None
 
 
 def test_interpreter_that_fails_is_a_crash(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

@@ -7,8 +7,12 @@ code is ``present``: it runs the same script and can import the same module. In 
 
 Two kinds need a choice. The ``partial`` holds a function of NumPy, which is there everywhere: with
 one of the user's own module its outcomes would be those of ``module-function`` again, and not
-tell whether a format can carry a partial at all. The ``ufunc`` is ``numpy.log1p``, which
-scikit-learn's documentation gives to a FunctionTransformer.
+tell whether a format can carry a partial at all. The ``ufunc`` is ``scipy.special.expit``, which
+the user's script and module import by its name. It does not say from which module it comes, so
+pickle looks for its name in all modules. multiprocessing gives the script a second name,
+``__mp_main__``. A script that imports scikit-learn or joblib before SciPy imports multiprocessing
+first. Python's fast pickler then finds the ufunc in ``__mp_main__``, which is another module
+elsewhere.
 
 Some backends load only what is trusted. They trust the names that the user wrote into these
 pipelines, as somebody would do who has reviewed that code. They refuse what else a file asks for.
@@ -64,7 +68,7 @@ class CustomCode(base.Kind):
     """Kinds of code; one process saves a kind with every backend."""
 
     name = "custom-code"
-    version = 1
+    version = 2
     shared = ("subject",)
     subjects = KINDS
     result_type = Result
