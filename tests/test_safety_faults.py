@@ -22,12 +22,12 @@ from persistbench.trials.accident.truncation import Truncation
 from persistbench.trials.base import Kind
 from persistbench.trials.trial import Record
 from tests._doubles import Double, known
-from tests._waiting import HANG
+from tests._waiting import ENOUGH, HANG
 
 
 def records(kind: type[Kind], backend_id: str, faults: int = 100) -> list[Record]:
     """Return the records of the faults in `small`."""
-    (task,) = kind(selection.usual(["small"], [backend_id], faults)).tasks()
+    (task,) = kind(selection.usual(["small"], [backend_id], faults, ENOUGH)).tasks()
     return task()
 
 
