@@ -30,7 +30,10 @@ class Claims:
         memory_maps: ``load(path, mmap_mode="r")`` maps the arrays of the file.
         returns: the type of the result of ``load``: the ``estimator``, a ``predictor`` that
             answers and does nothing else, or the ``bytes`` of the file.
-        executes_code: the load of a crafted file can run any code, by design.
+        executes_code: the load of a crafted file can run code that its maker chose. It is false
+            only where the format is made so that no file can do this.
+        restricted: the load calls only names on a reviewed list, with any arguments. This stops
+            the known shapes of payloads, and does not prove that no code can run.
         carries_code: the file contains functions that cannot be imported (lambda, closure).
         audits: ``audit(path)`` lists the names in a file without a load.
         deterministic: two dumps of one estimator are the same bytes at any time.
@@ -41,6 +44,7 @@ class Claims:
     memory_maps: bool = False
     returns: Literal["estimator", "predictor", "bytes"] = "estimator"
     executes_code: bool = True
+    restricted: bool = False
     carries_code: bool = False
     audits: bool = False
     deterministic: bool = True

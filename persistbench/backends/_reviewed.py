@@ -2,9 +2,11 @@
 
 The rule of the review admits three kinds of names: classes of estimators and of their parts; the
 containers of NumPy and SciPy, with the constructors that their own pickles name; functions that
-compute from arrays. A file may call each name with any arguments. So no name here opens a file,
-starts a process, imports, or evaluates text. Some classes do not check their numbers: a tree or a
-sparse matrix with false indices can crash a process.
+compute from arrays. No name here is there to open a file, start a process, import, or evaluate
+text. The review looked at names. A file may call each name with any arguments, and nobody has
+reviewed what all of them do with all arguments. So the list does not prove that no code can run.
+Some classes do not check their numbers: a tree or a sparse matrix with false indices can crash a
+process.
 
 The names come from loads of scikit-learn 1.9's own test instances (``persistbench try survival``)
 and of the catalogue. A file of another version may ask for other names.

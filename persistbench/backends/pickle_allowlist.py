@@ -60,8 +60,9 @@ class AllowlistPickle(Backend):
     """``pickle.dump`` saves; an ``Unpickler`` whose ``find_class`` has a list loads.
 
     The list holds the reviewed names and the names in the pipeline's file. This is an example of
-    https://docs.python.org/3/library/pickle.html#restricting-globals, and as good as the review:
-    a file may call each name on the list with any arguments.
+    https://docs.python.org/3/library/pickle.html#restricting-globals. The list limits the names and
+    not the arguments: a file may call each name on it, and each object that it made, with any
+    arguments. So the list does not make a stranger's file harmless.
 
     Attributes:
         trusted: further names, such as ``("my_module.my_function",)``.
@@ -75,7 +76,7 @@ class AllowlistPickle(Backend):
 
     @property
     def claims(self) -> Claims:
-        return Claims(executes_code=False)
+        return Claims(restricted=True)
 
     def trusting(self, names: tuple[str, ...]) -> Self:
         return replace(self, trusted=(*self.trusted, *checked(names)))

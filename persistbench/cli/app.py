@@ -232,6 +232,7 @@ def _backend_row(backend: Backend) -> dict[str, Any]:
         "memory_maps": claims.memory_maps,
         "returns": claims.returns,
         "executes_code": claims.executes_code,
+        "restricted": claims.restricted,
         "carries_code": claims.carries_code,
         "audits": claims.audits,
         "deterministic": claims.deterministic,
@@ -267,7 +268,7 @@ def _print_backends(rows: list[dict[str, Any]]) -> None:
             available,
             _yes(row["memory_maps"]),
             row["returns"],
-            _yes(row["executes_code"]),
+            "by listed names" if row["restricted"] else _yes(row["executes_code"]),
             _yes(row["carries_code"]),
         )
     Console().print(table)

@@ -39,6 +39,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True, tag="backend", tag_fiel
     audits: bool
     deterministic: bool
     tolerance: float
+    restricted: bool = False
     variant: bool = False
     only_for_trials: bool = False
     requires: tuple[str, ...] = ()
