@@ -45,7 +45,7 @@ class Pipeline:
 
     @property
     def trusted(self) -> tuple[str, ...]:
-        """Names that a safe backend may load: ``TRUSTED``, a tuple of texts in the file.
+        """Names that a backend with a list may load: ``TRUSTED``, a tuple of texts in the file.
 
         There are none where ``TRUSTED`` cannot be understood; :meth:`build` says so.
         """

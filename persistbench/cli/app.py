@@ -143,7 +143,7 @@ _Artifact = Annotated[Path, typer.Argument(help="A file that a backend saved.")]
 _SavedBy = Annotated[str, typer.Option(help="The backend that saved the file.")]
 _Trust = Annotated[
     list[str] | None,
-    typer.Option(help="A name that a safe backend may load; may be repeated."),
+    typer.Option(help="A name that a backend with a list may load; may be repeated."),
 ]
 _Trusted = Annotated[
     bool,

@@ -25,7 +25,7 @@ def of_artifact(
     Args:
         path: of the artifact.
         backend: the backend that saved the artifact.
-        names: names that a safe backend may load beside its own list.
+        names: names that a backend may load beside its own list.
         trusted: whether the user lets the file run code.
 
     Raises:
