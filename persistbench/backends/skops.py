@@ -95,7 +95,7 @@ class Skops(Backend):
             return f"skops can never find {asked} again. {_LAST}"
         for name in self.trusted:  # the name of a nested class, as Python and pickle write it
             if name.startswith(f"{module}.") and name.endswith(f".{last}"):
-                return f"skops calls it {asked}, and can never find {name} again. {_LAST}"
+                return f"If {asked} is {name}, skops can never find {name} again. {_LAST}"
         return ""
 
     def refuses(self, error: Exception) -> bool:
