@@ -1,22 +1,32 @@
 """A loaded pipeline that differs is found, whatever differs."""
 
 import copy
+import io
+import random
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import make_multilabel_classification
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_info
 
 from persistbench import Case
+from persistbench.backends import Claims
+from persistbench.errors import UserError
 from persistbench.integrity.answers import compare, reference
-from persistbench.outcomes import Outcome
+from persistbench.outcomes import Blame, Outcome
 
 
 def test_untouched_copy_is_the_same(case: Case) -> None:
@@ -140,6 +150,226 @@ def test_what_loading_breaks_is_raised(case: Case) -> None:
     """An estimator that cannot be used after loading raises; the caller names the stage."""
     with pytest.raises(Exception, match="not fitted"):
         compare(reference(case), LogisticRegression())
+
+
+@pytest.mark.parametrize("model", [KNeighborsClassifier(), MLPClassifier(max_iter=20)])
+def test_several_labels_a_row_are_compared(model: Any) -> None:
+    """Accuracy of all labels and a confusion matrix for each label are compared."""
+    X, y = make_multilabel_classification(200, random_state=0)
+    original = reference(Case(model.fit(X, y), X, y))
+    assert original.scores["accuracy"] == np.mean((model.predict(X) == y).all(axis=1))
+    assert np.shape(original.scores["confusion matrix"]) == (y.shape[1], 2, 2)
+    verdict = compare(original, copy.deepcopy(model))
+    assert (verdict.outcome, verdict.uncompared) == (Outcome.SAME, ())
+    other = clone(model).fit(X, 1 - y)
+    assert compare(original, other).outcome is Outcome.LABELS_DIFFER
+
+
+def test_scores_that_nobody_defines_are_uncompared() -> None:
+    """Several columns of several classes have no confusion matrix: the answers are compared."""
+    X = np.random.default_rng(0).standard_normal((60, 3))
+    y = np.digitize(X, [-0.5, 0.5])
+    model = KNeighborsClassifier().fit(X, y)
+    verdict = compare(reference(Case(model, X, y)), copy.deepcopy(model))
+    assert verdict.same
+    assert verdict.uncompared == ("scores: y has several columns (multiclass-multioutput)",)
+
+
+def test_unknown_truth_is_no_fault_of_the_pipeline(case: Case) -> None:
+    """True classes that our scores refuse are named, and the answers are compared."""
+    wrong = Case(case.estimator, case.X, [object()] * len(case.X))
+    verdict = compare(reference(wrong), case.estimator)
+    assert verdict.same
+    assert verdict.uncompared[0].startswith("scores: ")
+
+
+class Shy(BaseEstimator):
+    """Does not tell its parameters once it is shy."""
+
+    def __init__(self, shy: bool = True) -> None:
+        self.shy = shy
+
+    def get_params(self, deep: bool = True) -> Any:
+        if self.shy:
+            raise RuntimeError("no parameters")
+        return {}
+
+    def predict(self, X: Any) -> Any:
+        return np.zeros(len(X))
+
+
+def test_parameters_that_are_not_told_are_uncompared() -> None:
+    """An original that refuses its parameters has answers that are compared."""
+    verdict = compare(reference(Case(Shy(), [[1]])), Shy())
+    assert verdict.same
+    assert verdict.uncompared == ("structure: our check fails, RuntimeError: no parameters",)
+    verdict = compare(reference(Case(Shy(shy=False), [[1]])), Shy())
+    assert verdict.outcome is Outcome.STATE_DIFFERS
+    assert "no parameters" in verdict.reason
+
+
+class Answers(BaseEstimator):
+    """Answers what a function returns."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def predict(self, X: Any) -> Any:
+        return self.function(X)
+
+
+class Unreadable:
+    """An answer that cannot become an array."""
+
+    def __array__(self, *arguments: Any, **options: Any) -> Any:
+        raise RuntimeError("unreadable")
+
+
+def test_answer_that_cannot_be_read_leaves_the_state() -> None:
+    """Answers that our check cannot read are named, and the whole state is compared instead."""
+    original = reference(Case(Answers(lambda X: Unreadable()), [[1]]))
+    verdict = compare(original, Answers(original_answer))
+    assert verdict.outcome is Outcome.STATE_DIFFERS
+    assert "predict: our check fails, RuntimeError: unreadable" in verdict.uncompared[0]
+    assert original.first_use == "predict"
+
+
+def original_answer(X: Any) -> Any:
+    """Answer as the original does."""
+    return Unreadable()
+
+
+def test_nothing_compared_is_the_checks_fault() -> None:
+    """Where neither answers nor a state can be compared, there is no verdict on the backend."""
+    original = reference(Case(Answers(original_answer), [[1]]))
+    verdict = compare(original, Answers(original_answer), PREDICTOR)
+    assert (verdict.outcome, verdict.blame) == (Outcome.UNSUPPORTED, Blame.CHECK)
+    assert verdict.reason.startswith("our check cannot compare: predict: our check fails")
+    zeros = reference(Case(Answers(lambda X: np.zeros(1)), [[1]]))
+    verdict = compare(zeros, Answers(original_answer))
+    assert (verdict.outcome, verdict.blame) == (Outcome.UNSUPPORTED, Blame.CHECK)
+
+
+def test_error_of_the_pipeline_is_its_own() -> None:
+    """An exception of predict is raised, whoever is asked."""
+
+    def fails(X: Any) -> Any:
+        raise RuntimeError("own")
+
+    with pytest.raises(RuntimeError, match="own"):
+        reference(Case(Answers(fails), [[1]]))
+    with pytest.raises(RuntimeError, match="own"):
+        compare(reference(Case(Answers(np.zeros_like), [[1]])), Answers(fails))
+
+
+PREDICTOR = Claims(returns="predictor", tolerance=1e-4)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(lambda X: np.random.random(len(X)), id="numpy"),
+        pytest.param(lambda X: np.array([random.random() for _ in X]), id="python"),
+        pytest.param(lambda X: check_random_state(None).permutation(len(X)), id="scikit-learn"),
+    ],
+)
+def test_answers_of_global_generators_are_compared(draw: Any) -> None:
+    """They get a seed when they are asked, and then go on as if nobody had asked."""
+    before = random.getstate(), repr(np.random.get_state())
+    X = np.zeros((20, 1))
+    original = reference(Case(Answers(draw), X))
+    assert (original.outputs, original.random) == ({}, {})
+    verdict = compare(original, Answers(draw))
+    assert (verdict.outcome, verdict.uncompared) == (Outcome.SAME, ())
+    assert compare(original, Answers(lambda X: draw(X) + 1)).outcome is Outcome.VALUES_DIFFER
+    predictor = compare(original, Answers(lambda X: draw(X) + 1), PREDICTOR)
+    assert predictor.same
+    assert predictor.uncompared == ("predict: answers at random; only its form was compared",)
+    assert (random.getstate(), repr(np.random.get_state())) == before
+
+
+def test_dummy_classifier_without_a_seed_is_compared() -> None:
+    """Its labels are drawn from the global generator: swapped classes are found."""
+    X, y = np.zeros((40, 1)), np.arange(40) % 2
+    model = DummyClassifier(strategy="uniform").fit(X, y)
+    original = reference(Case(model, X, y))
+    assert compare(original, copy.deepcopy(model)).same
+    other = copy.deepcopy(model)
+    other.classes_ = other.classes_[::-1]
+    assert compare(original, other).outcome is Outcome.LABELS_DIFFER
+
+
+class Dice:
+    """Draws labels from a generator of its own."""
+
+    def __init__(self, classes: Any) -> None:
+        self.classes_ = np.array(classes)
+
+    def predict(self, X: Any) -> Any:
+        return np.random.default_rng().choice(self.classes_, len(X))
+
+
+@pytest.mark.parametrize("classes", [[0, 1], ["no", "yes"], [False, True]])
+def test_random_answers_leave_the_state(classes: list[Any]) -> None:
+    """What is drawn anew each time is not compared, but its form and the whole state are."""
+    X = np.zeros((40, 1))
+    original = reference(Case(Dice(classes), X, classes * 20))
+    same = compare(original, Dice(classes))
+    assert same.same
+    assert same.uncompared == ("predict: answers at random; its state was compared instead",)
+    assert same.label_changes is None
+    swapped = compare(original, Dice(classes[::-1]))
+    assert (swapped.outcome, swapped.reason) == (Outcome.STATE_DIFFERS, ".classes_ differs")
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (lambda X: np.full(len(X), 7), "labels that are no class: [7]"),
+        (lambda X: np.zeros(3, dtype=int), "in another form"),
+        (lambda X: np.array(["0"] * len(X)), "labels that are no class: ['0']"),
+    ],
+)
+def test_form_of_random_answers_is_compared(other: Any, reason: str) -> None:
+    """A predictor that draws labels has as many as there are rows, and knows the classes."""
+    original = reference(Case(Dice([0, 1]), np.zeros((40, 1))))
+    verdict = compare(original, Answers(other), PREDICTOR)
+    assert verdict.outcome is Outcome.VALUES_DIFFER
+    assert reason in verdict.reason
+    right = compare(original, Answers(lambda X: np.zeros((len(X), 1), dtype=np.float32)), PREDICTOR)
+    assert right.same
+    assert right.uncompared == ("predict: answers at random; only its form was compared",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "what"),
+    [
+        ((row for row in [[1]]), "is a generator, which can be read only once"),
+        (iter([[1]]), "is a list_iterator, which can be read only once"),
+        (zip([1], [2], strict=True), "is a zip, which can be read only once"),
+        (map(float, [1]), "is a map, which can be read only once"),
+        (io.StringIO("1"), "is a StringIO, which can be read only once"),
+        (None, "is None"),
+        ([], "has no rows"),
+        (np.zeros((0, 3)), "has no rows"),
+        (scipy.sparse.csr_array((0, 3)), "has no rows"),
+        (pd.DataFrame({"a": []}), "has no rows"),
+    ],
+)
+def test_rows_that_cannot_be_asked_twice_are_refused(rows: Any, what: str, case: Case) -> None:
+    """One sentence says what the rows are, and to give a list or an array."""
+    with pytest.raises(UserError, match=rf"^X, the held-out rows, {what}: give a list or an array"):
+        reference(Case(case.estimator, rows))
+
+
+def test_state_is_compared_on_request(case: Case) -> None:
+    """An attribute that no answer shows is a difference of state, if the state is asked for."""
+    original = reference(case)
+    other = copy.deepcopy(case.estimator)
+    other[0].extra_ = 1
+    assert compare(original, other).same
+    verdict = compare(original, other, with_state=True)
+    assert (verdict.outcome, verdict.label_changes) == (Outcome.STATE_DIFFERS, 0)
 
 
 class Threads(BaseEstimator):

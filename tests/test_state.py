@@ -1,12 +1,15 @@
 """What an estimator holds can be compared attribute by attribute in another process."""
 
 import copy
+import itertools
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.cluster import Birch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import FunctionTransformer
 
@@ -37,7 +40,9 @@ def test_lost_and_new_attributes_are_named(case: Case) -> None:
     result = differences(before, state(other))
     assert ".steps[0][1].scale_ is gone" in result
     assert ".steps[0][1].extra_ is new" in result
-    assert differences(before, {}).endswith(f"and {len(before) - 3} more")
+    for name in ("a", "b", "c"):
+        setattr(other[0], name, 1)
+    assert differences(before, state(other)).endswith("and 2 more")
 
 
 def test_trees_written_in_c_show_their_nodes(case: Case) -> None:
@@ -59,6 +64,112 @@ def test_cycles_end() -> None:
     one = FunctionTransformer()
     one.itself_ = [one]
     assert state(one) == state(copy.deepcopy(one))
+    one.itself_ = [2]
+    assert state(one) != state(FunctionTransformer())
+
+
+def nested(value: Any, layers: int, width: int = 1) -> Any:
+    """Return lists in lists, each of which holds the next one so many times."""
+    for _ in range(layers):
+        value = [value] * width
+    return value
+
+
+def test_shared_objects_are_visited_once() -> None:
+    """Sixty layers of a list that holds the next one twice are a graph of sixty lists."""
+    one = state(nested(1, 60, width=2))
+    assert len(one.digests) == 61
+    assert one == state(nested(1, 60, width=2))
+    assert differences(one, state(nested(2, 60, width=2))).endswith("differs")
+
+
+def test_linked_leaves_are_visited_once() -> None:
+    """The leaves of a Birch know each other: its graph is of its own size."""
+    rows = np.random.default_rng(0).standard_normal((4_000, 5))
+    model = Birch(threshold=0.1).fit(rows)
+    one = state(model)
+    assert len(one.digests) < 10 * len(rows)
+    model.root_.subclusters_[-1].n_samples_ += 1
+    result = differences(one, state(model))
+    assert result.endswith("n_samples_ differs")
+    assert ".root_" in result or ".dummy_leaf_" in result
+
+
+def test_deep_objects_are_walked_without_recursion() -> None:
+    """A hundred thousand lists in each other are compared, and a path is short enough to read."""
+    one, other = state(nested(1, 100_000)), state(nested(2, 100_000))
+    assert one == state(nested(1, 100_000))
+    assert len(differences(one, other)) < 300
+
+
+def test_sharing_is_no_state() -> None:
+    """One list in two places and two equal lists are the same, and so are cycles of any length."""
+    shared = [1]
+    assert state([shared, shared]) == state([[1], [1]])
+    assert state([shared, shared]) != state([[1], [2]])
+    one: list[Any] = []
+    one.append(one)
+    two: list[Any] = [[]]
+    two[0].append(two)
+    assert state(one) == state(two)
+    assert state(one) != state([[[1]]])
+
+
+class Endless:
+    """Has a part that is new each time."""
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return Endless, (Endless(),)
+
+
+class Counting:
+    """Says that it has items without end."""
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return Counting, (), None, itertools.count()
+
+
+@pytest.mark.parametrize("one", [Endless(), Counting(), [[Endless()], 1]])
+def test_walk_ends_at_its_limit(one: Any) -> None:
+    """Objects without end are known up to the limit, which the result names."""
+    first, again = (state(one, limit=1_000) for _ in range(2))
+    assert first.uncompared == ("it holds more than 1,000 values, and the others are not known",)
+    assert len(first.digests) <= 1_001
+    assert differences(first, again) == ""
+
+
+class Locked:
+    """Its attributes cannot be read."""
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("locked")
+
+
+def test_what_cannot_be_taken_apart_is_named() -> None:
+    """An object that refuses is its class; that it refuses is no difference, and is said."""
+    one = state([Locked(), 1])
+    assert one == state([Locked(), 1])
+    assert one != state([Locked(), 2])
+    (text,) = one.uncompared
+    assert "Locked cannot be taken apart (RuntimeError: locked)" in text
+
+
+def test_long_integer_is_a_value() -> None:
+    """Python refuses to write integers of more than 4,300 digits, and they are compared."""
+    assert state(10**5_000) == state(10**5_000)
+    assert state(10**5_000) != state(10**5_000 + 1)
+
+
+def test_function_whose_variable_has_no_value_has_a_state() -> None:
+    """A closure may name a variable before it is assigned."""
+
+    def function() -> Any:
+        return later
+
+    assert state(function) == state(function)
+    later = 1
+    assert function() == later
 
 
 def test_state_is_the_same_in_another_process(case: Case) -> None:
@@ -66,7 +177,7 @@ def test_state_is_the_same_in_another_process(case: Case) -> None:
     case.estimator[0].names_ = {"one", "two", "three"}
     program = (
         "import pickle, sys; from persistbench.integrity.state import state; "
-        "print(sorted(state(pickle.loads(sys.stdin.buffer.read())).items()))"
+        "sys.stdout.buffer.write(pickle.dumps(state(pickle.loads(sys.stdin.buffer.read()))))"
     )
     result = subprocess.run(
         [sys.executable, "-c", program],
@@ -74,7 +185,7 @@ def test_state_is_the_same_in_another_process(case: Case) -> None:
         capture_output=True,
         check=True,
     )
-    assert result.stdout.decode().strip() == str(sorted(state(case.estimator).items()))
+    assert pickle.loads(result.stdout) == state(case.estimator)
 
 
 @pytest.mark.parametrize("pair", [(0.0, -0.0), (1, 1.0), (1, True), ("1", b"1"), ((1,), [1])])

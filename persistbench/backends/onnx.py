@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from numbers import Real
 from typing import Any
 
 from persistbench.backends import Backend, Claims, Inspect
 from persistbench.errors import UnsupportedError
+from persistbench.outcomes import explain
 
 _METHODS = {
     "label": "predict",
@@ -35,19 +37,14 @@ class Predictor:
             setattr(self, method, partial(self._run, output.name))
 
     def _run(self, output: str, X: Any) -> Any:
-        import numpy as np
-
-        if hasattr(X, "columns"):
-            columns = {name: X[[name]].to_numpy() for name in X.columns}
-        elif isinstance(X, list):
-            columns = {self._inputs[0][0]: np.array(X, dtype=object).reshape(-1, 1)}
-        else:
-            dense = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
-            columns = {self._inputs[0][0]: dense}
-        feed = {
-            name: columns[name].astype(object if "string" in kind else np.float32)
-            for name, kind in self._inputs
-        }
+        try:
+            columns = _columns(X)
+            if not hasattr(X, "columns"):  # whatever the graph calls its only input
+                columns = {self._inputs[0][0]: columns[_ALL]}
+            feed = {name: _fed(columns[name], kind) for name, kind in self._inputs}
+        except Exception as error:
+            reason = f"our check cannot give these rows to a graph: {explain(error)}"
+            raise UnsupportedError(reason) from error
         return self._session.run([output], feed)[0]
 
 
@@ -85,26 +82,22 @@ class Onnx(Backend):
             _runtime()
 
     def payload(self, estimator: Any, rows: Any) -> Any:
-        """Return the estimator and the types of its columns, which the graph names."""
-        return estimator, _types(rows)
+        """Return the estimator and the types of its columns, ours and those of skl2onnx.
+
+        Raises:
+            UnsupportedError: our check has no type for a column.
+        """
+        try:
+            return estimator, _types(rows)
+        except UnsupportedError:
+            raise
+        except Exception as error:
+            reason = f"our check cannot tell the types of the columns: {explain(error)}"
+            raise UnsupportedError(reason) from error
 
     def dump(self, payload: Any, path: str) -> None:
-        import skl2onnx
-
         estimator, types = payload
-        from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-
-        # Lower case without a locale that servers often lack (en_US.UTF-8): what is lost is the
-        # lower case of letters outside ASCII.
-        options: dict[Any, Any] = {
-            kind: {"locale": "C"} for kind in (CountVectorizer, TfidfVectorizer)
-        }
-        # Probabilities as an array, not as a list of dictionaries; not every converter knows that.
-        plain = options | {id(estimator): {"zipmap": False}}
-        try:
-            graph = skl2onnx.to_onnx(estimator, initial_types=types, options=plain)
-        except NameError:  # so skl2onnx says that an option is none of this estimator's
-            graph = skl2onnx.to_onnx(estimator, initial_types=types, options=options)
+        graph = _graph(estimator, types)
         use = "predict" if hasattr(estimator, "predict") else "transform"
         graph.metadata_props.add(key=_ONLY, value=use)
         if graph.ByteSize() >= LIMIT:
@@ -172,21 +165,136 @@ def _check(path: str) -> str:
     return "well formed"
 
 
+def _graph(estimator: Any, types: Any) -> Any:
+    """Return the graph of an estimator with the first types that skl2onnx accepts.
+
+    Raises:
+        Exception: of skl2onnx, what it says to the first types, if it accepts none.
+    """
+    refusals = []
+    for one in types:
+        try:
+            return _converted(estimator, one)
+        except Exception as error:
+            refusals.append(error)
+    raise refusals[0]
+
+
+def _converted(estimator: Any, types: Any) -> Any:
+    """Return the graph of an estimator whose inputs have these types."""
+    import skl2onnx
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+    # Lower case without a locale that servers often lack (en_US.UTF-8): what is lost is the
+    # lower case of letters outside ASCII.
+    options: dict[Any, Any] = {kind: {"locale": "C"} for kind in (CountVectorizer, TfidfVectorizer)}
+    # Probabilities as an array, not as a list of dictionaries; not every converter knows that.
+    plain = options | {id(estimator): {"zipmap": False}}
+    try:
+        return skl2onnx.to_onnx(estimator, initial_types=types, options=plain)
+    except NameError:  # so skl2onnx says that an option is none of this estimator's
+        return skl2onnx.to_onnx(estimator, initial_types=types, options=options)
+
+
 def _types(rows: Any) -> Any:
-    """Return names and types of the inputs: one for each column of a table, else one in all."""
+    """Return names and types of the inputs twice: ours, and as skl2onnx guesses them.
+
+    There is one input for each column of a table, else one in all. Ours have floats of single
+    precision for all numbers and booleans, which more converters accept.
+
+    Raises:
+        UnsupportedError: our check has no type for a column.
+    """
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
-    if hasattr(rows, "columns"):
-        kinds = {
-            name: FloatTensorType if kind.kind in "fiu" else StringTensorType
-            for name, kind in rows.dtypes.items()
-        }
-        return [(name, kind([None, 1])) for name, kind in kinds.items()]
-    if isinstance(rows, list):
-        return [("X", StringTensorType([None, 1]))]
-    kind = StringTensorType if rows.dtype.kind in "OSU" else FloatTensorType
-    return [("X", kind([None, *rows.shape[1:]]))]
+    ours, guessed = [], []
+    for name, values in _columns(rows).items():
+        kind = StringTensorType if _holds_texts(name, values) else FloatTensorType
+        guess = kind if kind is StringTensorType else _guess(values)
+        shape = [None, *values.shape[1:]]
+        ours.append((name, kind(shape)))
+        guessed.append((name, guess(shape)))
+    return ours, guessed
 
+
+def _guess(values: Any) -> Any:
+    """Return the class of the type that skl2onnx itself guesses for an array of numbers."""
+    from skl2onnx.common.data_types import guess_data_type
+
+    ((_, guess),) = guess_data_type(values[:1])
+    return type(guess)
+
+
+def _columns(rows: Any) -> dict[str, Any]:
+    """Return an array for each input: a column of a table, shape (n_rows, 1), or all rows."""
+    import numpy as np
+
+    if hasattr(rows, "columns"):
+        return {str(name): _values(rows[name]).reshape(-1, 1) for name in rows.columns}
+    if isinstance(rows, list) and all(isinstance(row, str) for row in rows):
+        return {_ALL: np.array(rows, dtype=object).reshape(-1, 1)}
+    return {_ALL: rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)}
+
+
+def _values(column: Any) -> Any:
+    """Return the values of a column of pandas or polars, shape (n_rows,).
+
+    Numbers and booleans among missing values become floats; other objects stay objects.
+    """
+    import numpy as np
+
+    if isinstance(column.dtype, np.dtype) and not column.dtype.hasobject:
+        return column.to_numpy()
+    values = list(column)
+    there = [value for value in values if not _missing(value)]
+    if there and all(isinstance(value, Real | np.bool_) for value in there):
+        return np.array([np.nan if _missing(value) else value for value in values])
+    result = np.empty(len(values), dtype=object)
+    result[:] = values
+    return result
+
+
+def _missing(value: Any) -> bool:
+    """Return whether a value is None, NaN, pandas.NA or pandas.NaT."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and value != value
+
+
+def _holds_texts(name: str, values: Any) -> bool:
+    """Return whether a column holds texts; else it holds numbers or booleans.
+
+    Raises:
+        UnsupportedError: it holds something else.
+    """
+    if values.dtype.kind in "biufUS":
+        return values.dtype.kind in "US"
+    unlike = (one for one in values.ravel().tolist() if not (isinstance(one, str) or _missing(one)))
+    others = {type(value).__name__ for value in unlike}
+    if values.dtype.hasobject and not others:
+        return True
+    held = ", ".join(sorted(others)) if values.dtype.hasobject else values.dtype
+    raise UnsupportedError(f"our check has no ONNX type for column {name!r}, which holds {held}")
+
+
+def _fed(values: Any, kind: str) -> Any:
+    """Return an array as a graph wants it.
+
+    Args:
+        values: of the rows.
+        kind: onnxruntime's name of the type, such as ``tensor(float)``.
+    """
+    import numpy as np
+
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    if name == "string":
+        return values.astype(object)
+    own = {"float": np.float32, "double": np.float64, "bool": np.bool_}
+    return values.astype(own.get(name) or np.dtype(name))
+
+
+_ALL = "X"
+"""The name of the only input, where rows are no table."""
 
 _ONLY = "persistbench.method"
 """Key in the graph's metadata: the method that its only output answers."""

@@ -7,7 +7,7 @@ from typing import Any
 from persistbench.backends import Backend
 from persistbench.errors import UnsupportedError
 from persistbench.integrity.answers import Reference, compare
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import Blame, Outcome, Verdict
 from persistbench.sandbox import child
 
 
@@ -60,13 +60,11 @@ def use(backend: Backend, loaded: Any, reference: Reference, held: Any = None) -
         held: the original's :func:`~persistbench.integrity.state.state`; None to compare
             answers only.
     """
-    from persistbench.integrity.state import differences, state
-
+    if held is not None:
+        reference = replace(reference, state=held)
     try:
-        # Before it is used: some estimators note something then.
-        holds = None if backend.claims.returns != "estimator" or held is None else state(loaded)
-        verdict = compare(reference, loaded, backend.claims)
-        changed = differences(held, holds) if verdict.same and holds is not None else ""
+        return compare(reference, loaded, backend.claims, with_state=held is not None)
+    except UnsupportedError as error:
+        return Verdict(Outcome.UNSUPPORTED, str(error), fault=Blame.CHECK)
     except Exception as error:
         return child.of_exception(Outcome.ERROR_AT_USE, error)
-    return Verdict(Outcome.STATE_DIFFERS, changed) if changed else verdict

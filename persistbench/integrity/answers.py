@@ -1,18 +1,26 @@
 """Does a loaded pipeline answer as the pipeline that was saved?
 
-Predictions, probabilities, decision values and transforms are compared bit for bit. Then accuracy,
-precision, recall, F1 (macro averages) and the confusion matrix on the held-out rows are compared.
+Predictions, probabilities, decision values and transforms are compared. Then accuracy, precision,
+recall, F1 (macro averages) and the confusion matrix on the held-out rows are compared. What cannot
+be compared is named: a failure of our own check is no fault of a pipeline or a backend.
 """
 
-from dataclasses import dataclass
-from typing import Any
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from persistbench.backends import Claims
 from persistbench.case import Case
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.errors import UserError
+from persistbench.integrity import arrays
+from persistbench.integrity.arrays import comparable
+from persistbench.integrity.state import State, differences, state
+from persistbench.outcomes import Blame, Outcome, Verdict, explain
 
 _EXACT = Claims()
 
@@ -25,12 +33,19 @@ class Reference:
 
     Attributes:
         X: the rows, as in :class:`~persistbench.case.Case`, shape (n_rows, n_features).
-        y: the true classes, shape (n_rows,), or None.
-        outputs: the answer of each method, as :func:`comparable` returns it. Methods of
-            :data:`METHODS` count if the estimator has them and answers twice the same.
+        y: the true classes, shape (n_rows,) or (n_rows, n_labels), or None.
+        outputs: the answer of each method, as :func:`~persistbench.integrity.arrays.comparable`
+            returns it. Methods of :data:`METHODS` count if the estimator has them and answers
+            twice the same.
         structure: see :func:`structure`.
         scores: see :func:`scores`; empty where no classes are predicted.
-        random: the methods that answer twice differently; they are not compared.
+        random: the first answer of each method that answers twice differently; its form is
+            compared.
+        seeded: the answer of each method that draws from the global generators of NumPy or
+            Python, whose seed is 0 then.
+        state: what the original holds before it is asked.
+        classes: the labels that the original predicts, shape (n_classes,), or None.
+        uncompared: the reason, by the name of each check that cannot be made.
     """
 
     X: Any
@@ -38,12 +53,36 @@ class Reference:
     outputs: dict[str, Any]
     structure: dict[str, str]
     scores: dict[str, Any]
-    random: tuple[str, ...] = ()
+    random: dict[str, Any] = field(default_factory=dict)
+    seeded: dict[str, Any] = field(default_factory=dict)
+    state: State = field(default_factory=lambda: state(None))
+    classes: Any = None
+    uncompared: dict[str, str] = field(default_factory=dict)
 
     @property
     def first_use(self) -> str:
         """The method that a user calls first after a load."""
-        return next(name for name in METHODS if name in self.outputs or name in self.random)
+        has = {*self.outputs, *self.seeded, *self.random, *self.uncompared}
+        return next(name for name in METHODS if name in has)
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """The answers that :func:`compare` compares by their values."""
+        return self.outputs | self.seeded
+
+    @property
+    def for_predictor(self) -> Self:
+        """The reference for a predictor: it draws from its own generators, and has no structure."""
+        scores = {} if "predict" in self.seeded else self.scores
+        uncompared = {**self.uncompared}
+        uncompared.pop("structure", None)
+        random = self.random | self.seeded
+        return replace(self, scores=scores, seeded={}, random=random, uncompared=uncompared)
+
+    @property
+    def by_state(self) -> tuple[str, ...]:
+        """The methods whose answers cannot be compared: the state is compared instead."""
+        return tuple(name for name in METHODS if {name} & {*self.random, *self.uncompared})
 
 
 def reference(case: Case, needs_use: bool = True) -> Reference:
@@ -52,89 +91,214 @@ def reference(case: Case, needs_use: bool = True) -> Reference:
     Args:
         case: the original and its held-out rows.
         needs_use: whether an estimator without any of :data:`METHODS` is an error. If not, the
-            result holds only its structure.
+            result holds only its structure and its state.
 
     Raises:
         ValueError: the estimator has none of :data:`METHODS`.
+        UserError: there are no rows, or they can be read only once.
         Exception: the estimator's own exception.
     """
-    first, again = (_outputs(case.estimator, case.X) for _ in range(2))
+    _check_rows(case.X)
+    held = state(case.estimator)
+    first, again = (_ask(case.estimator, case.X) for _ in range(2))
     if not first and needs_use:
         raise ValueError(f"the estimator has none of {', '.join(METHODS)}")
-    outputs = {
-        name: result for name, result in first.items() if _identical(result, again.get(name))
-    }
-    classifies = case.y is not None and "predict" in outputs
-    classifies = classifies and getattr(case.estimator, "classes_", None) is not None
+    notes: dict[str, str] = {}
+    outputs: dict[str, Any] = {}
+    seeded: dict[str, Any] = {}
+    varying: dict[str, Any] = {}
+    for name, one in first.items():
+        with _noting(name, notes):
+            answer = comparable(one.answer)
+            differs = arrays.difference(answer, comparable(again[name].answer))
+            place = varying if differs else seeded if one.drawn else outputs
+            place[name] = answer
+    structured: dict[str, str] = {}
+    with _noting("structure", notes):
+        structured = structure(case.estimator)
+    classes = None
+    with _noting("classes", notes):
+        known = getattr(case.estimator, "classes_", None)
+        classes = None if known is None else comparable(known)
+    scored: dict[str, Any] = {}
+    predicted = (outputs | seeded).get("predict")
+    if case.y is not None and classes is not None and predicted is not None:
+        with _noting("scores", notes):
+            scored = scores(case.y, arrays.values(predicted))
     return Reference(
-        case.X,
-        case.y,
-        outputs,
-        structure(case.estimator),
-        scores(case.y, outputs["predict"]) if classifies else {},
-        tuple(name for name in first if name not in outputs),
+        case.X, case.y, outputs, structured, scored, varying, seeded, held, classes, notes
     )
 
 
-def compare(original: Reference, loaded: Any, claims: Claims = _EXACT) -> Verdict:
+def compare(
+    original: Reference, loaded: Any, claims: Claims = _EXACT, with_state: bool = False
+) -> Verdict:
     """Return the verdict on a loaded pipeline: the worst difference from the original.
 
     Args:
         original: the answers of the original.
         loaded: the loaded pipeline.
-        claims: of the backend. A predictor is asked only what it can answer, and has no
-            structure. Numbers may differ within the tolerance.
+        claims: of the backend. A predictor is asked only what it can answer, and has neither
+            structure nor state. Numbers may differ within the tolerance.
+        with_state: whether the state is compared where answers can be compared, too.
 
     Raises:
         Exception: the loaded pipeline's own exception.
     """
-    outputs = _outputs(loaded, original.X)
-    if claims.returns == "predictor":
-        outputs = {
-            name: _as_expected(_dense(original.outputs[name]), result)
-            for name, result in outputs.items()
-            if name in original.outputs
-        }
-        if not outputs:
-            return Verdict(Outcome.ERROR_AT_USE, "it answers nothing that the original answers")
-    expected = original.outputs
-    if claims.returns == "predictor":
-        expected = {name: _dense(expected[name]) for name in outputs}
-    differing = {
-        name: _describe_difference(output, outputs.get(name))
-        for name, output in expected.items()
-        if not _close(output, outputs.get(name), claims.tolerance)
+    estimator = claims.returns == "estimator"
+    if not estimator:
+        original = original.for_predictor
+    # Before it is used: some estimators note something then.
+    holds = state(loaded) if estimator and (with_state or original.by_state) else None
+    asked = {name: one.answer for name, one in _ask(loaded, original.X).items()}
+    if not estimator and not asked.keys() & {*original.known, *original.by_state}:
+        return Verdict(Outcome.ERROR_AT_USE, "it answers nothing that the original answers")
+    comparison = _Comparison(original, claims, asked)
+    reasons = comparison.differing()
+    changed = ""
+    if estimator and not reasons:
+        changed = comparison.structure(loaded)
+    if holds is not None and not reasons:
+        changed = changed or differences(original.state, holds)
+    notes = comparison.notes
+    for name in original.by_state:
+        instead = "only its form was" if name in original.random else "nothing was"
+        instead = f"{instead} compared" if holds is None else "its state was compared instead"
+        notes[name] = f"{original.uncompared.get(name, 'answers at random')}; {instead}"
+    if holds is not None and (unknown := original.state.uncompared or holds.uncompared):
+        notes["state"] = ", ".join(unknown)
+    facts: dict[str, Any] = {
+        "label_changes": comparison.label_changes,
+        "largest_difference": comparison.largest if claims.tolerance else None,
+        "uncompared": tuple(f"{name}: {reason}" for name, reason in notes.items()),
     }
-    largest = _largest_difference(expected, outputs) if claims.tolerance else None
-    changes = 0
-    if "predict" in differing:
-        changes = _count_changed_rows(original.outputs["predict"], outputs.get("predict"))
-    found_scores = {}
-    if original.scores and "predict" in outputs and "predict" in original.outputs:
-        found_scores = scores(original.y, outputs["predict"])
-    reasons = [f"{name}: {text}" for name, text in differing.items()]
-    reasons += [
-        f"{name} {_short(before)} -> {_short(found_scores.get(name))}"
-        for name, before in original.scores.items()
-        if not _identical(np.asarray(before), np.asarray(found_scores.get(name)))
-    ]
-    label_changes = changes if "predict" in original.outputs else None
     if reasons:
-        labels = changes > 0 and bool(original.scores)
-        outcome = Outcome.LABELS_DIFFER if labels else Outcome.VALUES_DIFFER
-        inexact = claims.tolerance > 0
-        return Verdict(outcome, "; ".join(reasons), label_changes, largest, by_design=inexact)
-    if claims.returns == "predictor":
-        return Verdict(Outcome.SAME, "", label_changes, largest)
-    found_structure = structure(loaded)
-    if found_structure != original.structure:
-        changed = sorted(original.structure.items() ^ found_structure.items())
-        return Verdict(
-            Outcome.STATE_DIFFERS,
-            "structure: " + ", ".join(f"{name} {kind}" for name, kind in changed),
-            label_changes,
-        )
-    return Verdict(Outcome.SAME, label_changes=label_changes)
+        classes = original.classes is not None and original.y is not None
+        outcome = Outcome.VALUES_DIFFER
+        if comparison.label_changes and classes:
+            outcome = Outcome.LABELS_DIFFER
+        return Verdict(outcome, "; ".join(reasons), by_design=claims.tolerance > 0, **facts)
+    if changed:
+        return Verdict(Outcome.STATE_DIFFERS, changed, **facts)
+    if holds is None and not comparison.compared and notes.keys() & {*METHODS, "structure"}:
+        reason = f"our check cannot compare: {'; '.join(facts['uncompared'])}"
+        return Verdict(Outcome.UNSUPPORTED, reason, fault=Blame.CHECK, **facts)
+    return Verdict(Outcome.SAME, **facts)
+
+
+@dataclass
+class _Comparison:
+    """The answers of a loaded pipeline beside those of the original.
+
+    Attributes:
+        original: the answers of the original.
+        claims: of the backend.
+        asked: the answer of the loaded pipeline, by method.
+        notes: the reason, by the name of each check that cannot be made.
+        compared: whether an answer, or the form of one, was compared.
+        label_changes: see :class:`~persistbench.outcomes.Verdict`.
+        largest: see :class:`~persistbench.outcomes.Verdict`.
+    """
+
+    original: Reference
+    claims: Claims
+    asked: dict[str, Any]
+    notes: dict[str, str] = field(init=False)
+    compared: bool = False
+    label_changes: int | None = None
+    largest: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Begin with what could not be compared of the original."""
+        self.notes = dict(self.original.uncompared)
+
+    def differing(self) -> list[str]:
+        """Return a text on each method and each score that differs."""
+        reasons = []
+        checks = dict.fromkeys(self.original.known, self._of_answer)
+        checks |= dict.fromkeys(self.original.random, self._of_form)
+        for name, check in checks.items():
+            if name not in self.asked:
+                if self.claims.returns == "estimator":
+                    reasons.append(f"{name}: the loaded pipeline has no such method")
+                    if name == "predict":
+                        self.label_changes = len(arrays.values(self.original.known[name]))
+                continue
+            with _noting(name, self.notes):
+                if text := check(name):
+                    reasons.append(f"{name}: {text}")
+                self.compared = True
+        with _noting("scores", self.notes):
+            reasons += self._of_scores()
+        return reasons
+
+    def structure(self, loaded: Any) -> str:
+        """Return a text on the differing structure of the loaded pipeline; empty if it is equal."""
+        if "structure" in self.original.uncompared:
+            return ""
+        try:
+            own = structure(loaded)
+        except Exception as error:  # the same check of the original has succeeded
+            return f"structure: the loaded pipeline does not tell its parameters, {explain(error)}"
+        changed = sorted(self.original.structure.items() ^ own.items())
+        text = ", ".join(f"{name} {kind}" for name, kind in changed)
+        return f"structure: {text}" if text else ""
+
+    def _pair(self, name: str) -> tuple[Any, Any]:
+        """Return both answers of a method; only their values, if one is a predictor's."""
+        expected = (self.original.known | self.original.random)[name]
+        found = comparable(self.asked[name])
+        if self.claims.returns == "estimator":
+            return expected, found
+        expected = arrays.values(expected)
+        return expected, arrays.as_expected(expected, arrays.values(found))
+
+    def _of_answer(self, name: str) -> str:
+        expected, found = self._pair(name)
+        text = arrays.difference(expected, found, self.claims.tolerance, name in _POOLED)
+        if self.claims.tolerance:
+            self.largest = max(self.largest, arrays.largest_difference(expected, found))
+        if name == "predict":
+            self.label_changes = 0
+            if text:
+                changed = arrays.changed_rows(expected, found, self.claims.tolerance)
+                rows = len(arrays.values(expected))
+                self.label_changes = rows if changed is None else int(changed.sum())
+        return text
+
+    def _of_form(self, name: str) -> str:
+        """Return how the form of a random answer differs; its values cannot be compared."""
+        expected, found = self._pair(name)
+        forms = [arrays.form(one) for one in (expected, found)]
+        if self.claims.returns != "estimator":
+            forms = [getattr(one, "shape", None) for one in (expected, found)]
+        if forms[0] != forms[1]:
+            return f"answers at random, in another form: {forms[0]} -> {forms[1]}"
+        if name == "predict" and self.original.classes is not None:
+            classes = _labels(self.original.classes) | _labels(expected)
+            if strange := _labels(found) - classes:
+                return f"answers at random, with labels that are no class: {sorted(strange)[:3]}"
+        return ""
+
+    def _of_scores(self) -> list[str]:
+        expected = self.original.scores
+        if not expected or "predict" not in self.asked or "predict" in self.notes:
+            return []
+        found = scores(self.original.y, self._pair("predict")[1])
+        return [
+            f"{name} {arrays.short(before)} -> {arrays.short(found[name])}"
+            for name, before in expected.items()
+            if repr(before) != repr(found[name])
+        ]
+
+
+_POOLED = ("predict_proba",)
+"""The methods whose columns have one scale."""
+
+
+def _labels(answer: Any) -> set[Any]:
+    parts = answer if isinstance(answer, tuple) else (arrays.values(answer),)
+    return {label for part in parts for label in arrays.values(part).ravel().tolist()}
 
 
 def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
@@ -149,9 +313,9 @@ def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
         return True
     result = comparable(output)
     if claims.returns == "predictor":
-        expected = _dense(expected)
-        result = _as_expected(expected, result)
-    return _close(expected, result, claims.tolerance)
+        expected = arrays.values(expected)
+        result = arrays.as_expected(expected, arrays.values(result))
+    return not arrays.difference(expected, result, claims.tolerance)
 
 
 def structure(estimator: Any) -> dict[str, str]:
@@ -172,15 +336,28 @@ def structure(estimator: Any) -> dict[str, str]:
 def scores(y: Any, predicted: Any) -> dict[str, Any]:
     """Return accuracy, macro precision, recall and F1, and the confusion matrix.
 
+    Where a row has several labels, accuracy counts the rows with all labels right.
+
     Args:
-        y: the true classes, shape (n_rows,).
-        predicted: the predicted classes, shape (n_rows,).
+        y: the true classes, shape (n_rows,), or of zeros and ones, shape (n_rows, n_labels).
+        predicted: the predicted classes in the shape of ``y``.
 
     Returns:
-        four numbers from 0 to 1, and nested lists of shape (n_classes, n_classes).
+        four numbers from 0 to 1, and nested lists of shape (n_classes, n_classes), or
+        (n_labels, 2, 2).
+
+    Raises:
+        NoScoresError: there are no such scores for these classes.
     """
     from sklearn import metrics
+    from sklearn.utils.multiclass import type_of_target
 
+    kind = type_of_target(y)
+    if kind not in ("binary", "multiclass", "multilabel-indicator"):
+        columns = "y has several columns" if np.ndim(y) > 1 else "y holds no classes"
+        raise NoScoresError(f"{columns} ({kind})")
+    several = kind == "multilabel-indicator"
+    matrix = metrics.multilabel_confusion_matrix if several else metrics.confusion_matrix
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         y, predicted, average="macro", zero_division=0
     )
@@ -189,17 +366,12 @@ def scores(y: Any, predicted: Any) -> dict[str, Any]:
         "precision": float(precision),
         "recall": float(recall),
         "F1": float(f1),
-        "confusion matrix": metrics.confusion_matrix(y, predicted).tolist(),
+        "confusion matrix": matrix(y, predicted).tolist(),
     }
 
 
-def _outputs(estimator: Any, X: Any) -> dict[str, Any]:
-    with one_thread():
-        return {
-            name: comparable(getattr(estimator, name)(X))
-            for name in METHODS
-            if hasattr(estimator, name)
-        }
+class NoScoresError(ValueError):
+    """There are no scores for such classes; the text says why."""
 
 
 def one_thread() -> Any:
@@ -211,124 +383,83 @@ def one_thread() -> Any:
     return threadpool_limits(limits=1)
 
 
-def comparable(output: Any) -> Any:
-    """Return a copy of an output as arrays.
+@contextmanager
+def _noting(name: str, notes: dict[str, str]) -> Iterator[None]:
+    """Note why a check of our own fails; the error goes no further."""
+    try:
+        yield
+    except NoScoresError as error:
+        notes[name] = str(error)
+    except Exception as error:
+        notes[name] = f"our check fails, {explain(error)}"
 
-    Returns:
-        an array; a tuple of data, indices, indptr and shape for a sparse matrix; a tuple of such
-        for a list or a tuple.
+
+@dataclass(frozen=True)
+class _Asked:
+    """An answer of an estimator.
+
+    Attributes:
+        answer: what the method returned.
+        drawn: whether it drew from the global generators.
     """
-    if hasattr(output, "tocsr"):
-        matrix = output.tocsr()
-        parts = (matrix.data, matrix.indices, matrix.indptr, matrix.shape)
-        return tuple(np.array(part) for part in parts)
-    if isinstance(output, (list, tuple)):  # one array per output or per class
-        return tuple(comparable(part) for part in output)
-    return np.array(output)  # a copy: the original may change it later
+
+    answer: Any
+    drawn: bool
 
 
-def _identical(expected: Any, found: Any) -> bool:
-    if isinstance(expected, tuple):
-        return (
-            isinstance(found, tuple)
-            and len(expected) == len(found)
-            and all(_identical(*pair) for pair in zip(expected, found, strict=True))
+def _ask(estimator: Any, X: Any) -> dict[str, _Asked]:
+    """Return the answer of each method that the estimator has.
+
+    Raises:
+        Exception: the estimator's own exception.
+    """
+    result = {}
+    for name in METHODS:
+        if hasattr(estimator, name):
+            with one_thread(), _seeded() as drawn:
+                result[name] = _Asked(getattr(estimator, name)(X), drawn())
+    return result
+
+
+@contextmanager
+def _seeded() -> Iterator[Callable[[], bool]]:
+    """Give the global generators of NumPy and Python the seed 0, and restore them afterwards.
+
+    The block is given a function that tells whether something was drawn from them.
+    """
+    before = random.getstate(), np.random.get_state()
+    random.seed(0)
+    np.random.seed(0)
+    start = _place()
+    try:
+        yield lambda: _place() != start
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+
+
+def _place() -> Any:
+    """Return where the global generators are."""
+    return random.getstate(), repr(np.random.get_state(legacy=True))
+
+
+def _check_rows(X: Any) -> None:
+    """Refuse rows that cannot be asked twice.
+
+    Raises:
+        UserError: there are no rows, or they can be read only once.
+    """
+    if X is None:
+        raise UserError("X, the held-out rows, is None: give a list or an array of rows.")
+    if hasattr(X, "__next__"):
+        raise UserError(
+            f"X, the held-out rows, is a {type(X).__name__}, which can be read only once: "
+            "give a list or an array."
         )
-    if not isinstance(found, np.ndarray):
-        return False
-    if expected.dtype != found.dtype or expected.shape != found.shape:
-        return False
-    if expected.dtype.hasobject:
-        return bool(np.array_equal(expected, found)) or _reprs(expected) == _reprs(found)
-    return bool(expected.tobytes() == found.tobytes())
-
-
-def _close(expected: Any, found: Any, tolerance: float) -> bool:
-    """Return whether an answer is the same; floats may differ within a tolerance."""
-    numbers = isinstance(expected, np.ndarray) and expected.dtype.kind == "f"
-    if not tolerance or not numbers or not isinstance(found, np.ndarray):
-        return _identical(expected, found)
-    return expected.shape == found.shape and bool(
-        np.allclose(expected, found, rtol=tolerance, atol=tolerance, equal_nan=True)
-    )
-
-
-def _as_expected(expected: Any, found: Any) -> Any:
-    """Return a predictor's answer in the shape and type of the original's, if no value changes.
-
-    A graph answers with floats of single precision, and with one column where scikit-learn has
-    a flat array.
-    """
-    arrays = isinstance(expected, np.ndarray) and isinstance(found, np.ndarray)
-    if arrays and expected.size == found.size and len(expected) == len(found):
-        found = found.reshape(expected.shape)
-    kinds = (expected.dtype.kind, found.dtype.kind) if arrays else ("", "")
-    if arrays and (kinds == ("f", "f") or set(kinds) <= set("iu") or set(kinds) <= set("OUT")):
-        found = found.astype(expected.dtype)
-    return found
-
-
-def _dense(output: Any) -> Any:
-    """Return an answer as an array, also if :func:`comparable` took a sparse matrix apart."""
-    if isinstance(output, tuple) and len(output) == 4 and output[-1].shape == (2,):
-        from scipy.sparse import csr_array
-
-        data, indices, starts, shape = output
-        return csr_array((data, indices, starts), shape=tuple(shape)).toarray()
-    return output
-
-
-def _largest_difference(expected: dict[str, Any], found: dict[str, Any]) -> float:
-    largest = 0.0
-    for name, output in found.items():
-        known = expected.get(name)
-        if isinstance(known, np.ndarray) and known.dtype.kind == "f":
-            if known.shape != getattr(output, "shape", None):
-                return float("inf")
-            finite = np.isfinite(known) & np.isfinite(output)
-            largest = max(largest, float(np.max(np.abs(known - output)[finite], initial=0.0)))
-    return largest
-
-
-def _reprs(array: Any) -> list[str]:
-    """Return the elements as texts: a missing value then equals itself."""
-    return [repr(value) for value in array.ravel().tolist()]
-
-
-def _changed(expected: Any, found: Any) -> Any:
-    """Return which rows differ, shape (n_rows,), or None if rows cannot be compared."""
-    arrays = isinstance(expected, np.ndarray) and isinstance(found, np.ndarray)
-    if not arrays or expected.shape != found.shape or expected.ndim == 0:
-        return None
-    different = expected != found
-    if expected.dtype.kind in "fc" and found.dtype.kind in "fc":
-        different &= ~(np.isnan(expected) & np.isnan(found))
-    return np.asarray(different).reshape(len(expected), -1).any(axis=1)
-
-
-def _count_changed_rows(expected: Any, found: Any) -> int:
-    changed = _changed(expected, found)
-    return len(expected) if changed is None else int(changed.sum())
-
-
-def _describe_difference(expected: Any, found: Any) -> str:
-    if found is None:
-        return "the loaded pipeline has no such method"
-    changed = _changed(expected, found)
-    if changed is None:
-        return "values, type or shape differ"
-    if not changed.any():
-        return f"equal, but not bit for bit ({expected.dtype} -> {found.dtype})"
-    first = int(np.flatnonzero(changed)[0])
-    return (
-        f"{int(changed.sum())} of {len(expected)} rows differ, the first is row {first}: "
-        f"{_short(expected[first])} -> {_short(found[first])}"
-    )
-
-
-def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
+    shape = getattr(X, "shape", None)
+    count = shape[0] if shape else len(X) if hasattr(X, "__len__") else None
+    if count == 0:
+        raise UserError("X, the held-out rows, has no rows: give a list or an array with some.")
 
 
 def _class_name(value: Any) -> str:

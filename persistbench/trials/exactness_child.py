@@ -51,7 +51,8 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
     fitted = fit(catalogue.get(pipeline))
     reference, estimator = fitted.load_reference(), fitted.load_estimator()
     # First of all, because some estimators note something when they are used.
-    before = metrics(estimator, reference.X, reference.y) if reference.scores else {}
+    classes = reference.scores and getattr(reference.y, "ndim", 1) == 1
+    before = metrics(estimator, reference.X, reference.y) if classes else {}
     about = {
         "reference": reference,
         "state": state(estimator),

@@ -16,8 +16,9 @@ import numpy as np
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.cells import attempt
-from persistbench.integrity.answers import METHODS, answers_same, comparable
-from persistbench.integrity.state import state
+from persistbench.integrity.answers import METHODS, answers_same
+from persistbench.integrity.arrays import comparable
+from persistbench.integrity.state import State, state
 from persistbench.outcomes import Outcome, Verdict, explain
 from persistbench.sandbox import child
 from persistbench.trials import base, survival
@@ -125,7 +126,7 @@ def _answer(estimator: Any, method: str, rows: tuple[Any, Any]) -> Any:
 
 
 def _same(expected: Any, answer: Any) -> bool:
-    return expected == answer if isinstance(expected, dict) else answers_same(expected, answer)
+    return expected == answer if isinstance(expected, State) else answers_same(expected, answer)
 
 
 _ROWS = ".rows"
