@@ -179,7 +179,7 @@ def _comes_back(original: str, estimator: str) -> Verdict:
         loaded = _unpickled(Path(estimator))
         held = state(loaded)
         expected: Reference = pickle.loads(Path(original).read_bytes())
-        if changed := differences(getattr(expected, "state", held), held):
+        if changed := differences(expected.state, held):
             return Verdict(Outcome.STATE_DIFFERS, changed)
         return compare(expected, loaded)
     except Exception as error:
