@@ -22,7 +22,13 @@ def dump(backend: Backend, estimator: Any, rows: Any, path: str) -> Verdict:
     """
     if failure := backend.import_failure():
         return Verdict(Outcome.NOT_INSTALLED, failure)
-    return call(Outcome.ERROR_AT_DUMP, lambda: backend.dump(backend.payload(estimator, rows), path))
+    try:
+        payload = backend.payload(estimator, rows)
+    except UnsupportedError as error:  # what is ours to prepare: the library was not asked
+        return Verdict(Outcome.UNSUPPORTED, str(error), fault=Blame.CHECK)
+    except Exception as error:
+        return child.of_exception(Outcome.ERROR_AT_DUMP, error)
+    return call(Outcome.ERROR_AT_DUMP, lambda: backend.dump(payload, path))
 
 
 def call(stage: Outcome, function: Callable[[], object]) -> Verdict:
