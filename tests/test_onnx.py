@@ -10,6 +10,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_selection import RFE, RFECV
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -210,6 +211,30 @@ def test_several_labels_a_row_are_compared(model: Any, tmp_path: Path) -> None:
     y = (X > 0).astype(int)
     result = verdict(Case(model.fit(X, y), X, y), tmp_path)
     assert (result.outcome, result.uncompared) == (Outcome.SAME, ())
+
+
+@pytest.mark.parametrize("kind", [RFE, RFECV])
+def test_selector_that_predicts_is_asked_what_its_graph_answers(kind: Any, tmp_path: Path) -> None:
+    """The graph of an RFE selects columns: that is its transform, not its predict."""
+    X = numbers()
+    y = (X[:, 1] > 0).astype(int)  # not the first: skl2onnx takes it for no column
+    result = verdict(Case(kind(LogisticRegression()).fit(X, y), X, y), tmp_path)
+    assert (result.outcome, result.label_changes) == (Outcome.SAME, None)
+
+
+def test_answers_of_another_shape_are_told() -> None:
+    """Labels in one row differ, and the scores that they cannot have are not missed."""
+
+    class Row:
+        def predict(self, X: Any) -> Any:
+            return np.zeros((1, len(X)), dtype=int)
+
+    X = numbers()
+    y = (X[:, 0] > 0).astype(int)
+    model = DecisionTreeClassifier().fit(X, y)
+    result = compare(reference(Case(model, X, y)), Row(), ONNX.claims)
+    assert (result.outcome, result.uncompared) == (Outcome.LABELS_DIFFER, ())
+    assert result.reason == "predict: shape (200,) -> (1, 200)"
 
 
 def test_table_of_polars_is_a_table(tmp_path: Path) -> None:

@@ -98,8 +98,7 @@ class Onnx(Backend):
     def dump(self, payload: Any, path: str) -> None:
         estimator, types = payload
         graph = _graph(estimator, types)
-        use = "predict" if hasattr(estimator, "predict") else "transform"
-        graph.metadata_props.add(key=_ONLY, value=use)
+        graph.metadata_props.add(key=_ONLY, value=_only_method(estimator))
         if graph.ByteSize() >= LIMIT:
             raise UnsupportedError(
                 f"the graph has {graph.ByteSize()} bytes, and a protocol buffer holds {LIMIT}"
@@ -163,6 +162,15 @@ def _check(path: str) -> str:
 
     onnx.checker.check_model(path)
     return "well formed"
+
+
+def _only_method(estimator: Any) -> str:
+    """Return the method that a graph with one output answers.
+
+    A selector of columns that also predicts, such as RFE, is converted as a selector.
+    """
+    selects = hasattr(estimator, "get_support")
+    return "predict" if hasattr(estimator, "predict") and not selects else "transform"
 
 
 def _graph(estimator: Any, types: Any) -> Any:

@@ -228,7 +228,8 @@ class _Comparison:
                 if text := check(name):
                     reasons.append(f"{name}: {text}")
                 self.compared = True
-        with _noting("scores", self.notes):
+        # Where other labels have no scores, the labels say enough.
+        with _noting("scores", {} if self.label_changes else self.notes):
             reasons += self._of_scores()
         return reasons
 

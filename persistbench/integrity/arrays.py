@@ -95,6 +95,8 @@ def difference(expected: Any, found: Any, tolerance: float = 0.0, pooled: bool =
         return ""
     changed = changed_rows(expected, found, tolerance, pooled)
     if changed is None:
+        if expected.shape != found.shape:
+            return f"shape {expected.shape} -> {found.shape}"
         return f"{short(expected)} -> {short(found)}"
     if not changed.any():
         return "" if _inexact(expected, found, tolerance) else _only_in_bits(expected, found)

@@ -17,7 +17,7 @@ import numpy as np
 from persistbench.files import digest
 from persistbench.outcomes import explain
 
-LIMIT = 5_000_000
+LIMIT = 2_000_000
 """So many values of an estimator are compared: a walk through objects without end ends here."""
 
 _PLAIN = ("builtins", "collections", "sklearn.utils._bunch")

@@ -44,6 +44,7 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
         ``failed``: outcome and reason of what cannot be saved, by backend; ``varying``: the
         backends whose second dump is other bytes than the first.
     """
+    import numpy as np
     from sklearn.base import clone
 
     from persistbench.cases.fitted import fit
@@ -51,7 +52,7 @@ def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
     fitted = fit(catalogue.get(pipeline))
     reference, estimator = fitted.load_reference(), fitted.load_estimator()
     # First of all, because some estimators note something when they are used.
-    classes = reference.scores and getattr(reference.y, "ndim", 1) == 1
+    classes = reference.scores and np.ndim(reference.y) == 1
     before = metrics(estimator, reference.X, reference.y) if classes else {}
     about = {
         "reference": reference,
