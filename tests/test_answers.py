@@ -341,6 +341,33 @@ def test_form_of_random_answers_is_compared(other: Any, reason: str) -> None:
     assert right.uncompared == ("predict: answers at random; only its form was compared",)
 
 
+def test_lost_method_is_a_difference_also_if_it_answers_at_random() -> None:
+    """An estimator without its random predict is not the same."""
+
+    class Transforms(BaseEstimator):
+        def transform(self, X: Any) -> Any:
+            return np.zeros(len(X))
+
+    class Both(Transforms):
+        def predict(self, X: Any) -> Any:
+            return np.random.default_rng().random(len(X))
+
+    original = reference(Case(Both(), np.zeros((40, 1))))
+    verdict = compare(original, Transforms())
+    assert verdict.outcome is Outcome.VALUES_DIFFER
+    assert verdict.reason == "predict: the loaded pipeline has no such method"
+    verdict = compare(original, Transforms(), PREDICTOR)
+    assert (verdict.outcome, verdict.uncompared) == (Outcome.SAME, ())
+
+
+def test_labels_that_cannot_be_sorted_are_named() -> None:
+    """Random answers may hold anything that is no class."""
+    original = reference(Case(Dice([0, 1]), np.zeros((40, 1))))
+    other = Answers(lambda X: np.array([None, "a"] * (len(X) // 2), dtype=object))
+    verdict = compare(original, other, PREDICTOR)
+    assert "labels that are no class: ['a', None]" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("rows", "what"),
     [

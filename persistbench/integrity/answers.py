@@ -161,10 +161,11 @@ def compare(
     if holds is not None and not reasons:
         changed = changed or differences(original.state, holds)
     notes = comparison.notes
-    for name in original.by_state:
-        instead = "only its form was" if name in original.random else "nothing was"
-        instead = f"{instead} compared" if holds is None else "its state was compared instead"
-        notes[name] = f"{original.uncompared.get(name, 'answers at random')}; {instead}"
+    for name in [one for one in original.by_state if one in asked]:
+        form = name in original.random and name not in notes
+        instead = f"{'only its form' if form else 'nothing'} was compared"
+        instead = instead if holds is None else "its state was compared instead"
+        notes[name] = f"{notes.get(name, 'answers at random')}; {instead}"
     if holds is not None and (unknown := original.state.uncompared or holds.uncompared):
         notes["state"] = ", ".join(unknown)
     facts: dict[str, Any] = {
@@ -221,7 +222,7 @@ class _Comparison:
             if name not in self.asked:
                 if self.claims.returns == "estimator":
                     reasons.append(f"{name}: the loaded pipeline has no such method")
-                    if name == "predict":
+                    if name == "predict" and name in self.original.known:
                         self.label_changes = len(arrays.values(self.original.known[name]))
                 continue
             with _noting(name, self.notes):
@@ -278,7 +279,8 @@ class _Comparison:
         if name == "predict" and self.original.classes is not None:
             classes = _labels(self.original.classes) | _labels(expected)
             if strange := _labels(found) - classes:
-                return f"answers at random, with labels that are no class: {sorted(strange)[:3]}"
+                named = sorted(strange, key=repr)[:3]
+                return f"answers at random, with labels that are no class: {named}"
         return ""
 
     def _of_scores(self) -> list[str]:
