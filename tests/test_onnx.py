@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from persistbench import Case, backends
 from persistbench.cells import attempt
 from persistbench.integrity.answers import compare, reference
-from persistbench.outcomes import Outcome, Verdict
+from persistbench.outcomes import Blame, Outcome, Verdict
 
 pytest.importorskip("skl2onnx")
 pytest.importorskip("onnxruntime")
@@ -114,6 +114,7 @@ def test_column_without_a_type_is_the_checks_limit(column: Any, held: str, tmp_p
     model = make_column_transformer((StandardScaler(), ["number"])).fit(rows)
     result = verdict(Case(model, rows), tmp_path)
     assert result.outcome is Outcome.UNSUPPORTED
+    assert result.blame is Blame.CHECK
     assert result.reason.startswith("our check has no ONNX type for column 'other', which holds")
     assert held in result.reason
 

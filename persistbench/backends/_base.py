@@ -37,8 +37,8 @@ class Claims:
         carries_code: the file contains functions that cannot be imported (lambda, closure).
         audits: ``audit(path)`` lists the names in a file without a load.
         deterministic: two dumps of one estimator are the same bytes at any time.
-        tolerance: an answer may differ by this, absolutely or relatively, because the backend
-            computes in other numbers; 0 if answers are the same bit for bit.
+        tolerance: numbers may differ by this share of the spread of the original's answers,
+            because the backend computes in other numbers; 0 if answers are the same bit for bit.
     """
 
     memory_maps: bool = False

@@ -48,7 +48,7 @@ class Survival(base.Kind):
     """Every estimator that scikit-learn lists, fitted once for all backends."""
 
     name = "survival"
-    version = 1
+    version = 2
     shared = ("subject",)
     result_type = Result
 
