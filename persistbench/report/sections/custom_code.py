@@ -21,14 +21,14 @@ KINDS = (
     "module-function",
     "module-class",
     "partial",
-    "ufunc",
     "main-function",
     "main-class",
+    "ufunc",
     "lambda",
     "closure",
     "local-class",
 )
-"""From what is found by its name everywhere to what has none."""
+"""From what is found by its name to what has none; where a ufunc is found is chance."""
 
 STYLES = {FALSE_SUCCESS: heat.Style("#D55E00", "!"), **heat.OUTCOMES}
 

@@ -65,7 +65,11 @@
       if (settings.need === "estimator" && claims.returns !== "estimator")
         reasons.push("gives back a predictor, which cannot be fitted again, not the estimator");
       if (settings.trust === "no" && claims.executes_code)
-        reasons.push("opening the file runs whatever code is in it");
+        reasons.push(
+          claims.restricted
+            ? "opening the file calls listed names with any arguments"
+            : "opening the file runs whatever code is in it",
+        );
       else if (settings.trust === "no" && ran(settings, backend, "documented", "no trust"))
         reasons.push("opening a crafted file has run its code here: see Attack");
       if (settings.custom === "yes" && !claims.carries_code)
