@@ -112,8 +112,9 @@ def _safety(own: Results) -> str:
     listed, skops = "pickle-5-allowlist", "skops"
     return (
         "**Caution has a price, and the price depends on the pipeline.** With a list of allowed "
-        f"names, which is no safety by itself, pickle's load takes "
-        f"{own.ratio('load', 'small', listed)} for `small` and {own.ratio('load', 'forest', listed)} for `forest`. skops takes "
+        "names, which is no safety by itself, pickle's load takes "
+        f"{own.ratio('load', 'small', listed)} for `small` and "
+        f"{own.ratio('load', 'forest', listed)} for `forest`. skops takes "
         f"{own.ratio('load', 'small', skops)} for `small` and {own.ratio('load', 'text', skops)} "
         f"for `text`. Its file of `text` is {own.multiple('size', 'text', skops)} as large."
     )
