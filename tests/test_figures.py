@@ -7,15 +7,16 @@ import math
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from persistbench.records import pairs
 from persistbench.records.collect import collect
 from persistbench.records.figures import COLUMNS, Figure, to_csv
 from persistbench.report.compare import ranked, ratio, steady
-from persistbench.report.tables import to_json, to_markdown
+from persistbench.report.tables import print_table, to_json, to_markdown
 from persistbench.statistics import ratios
 from persistbench.units import human, times
-from tests._results import NAMES, describe, figure, measured, record
+from tests._results import NAMES, describe, figure, measured, params, record
 
 
 @pytest.fixture
@@ -45,6 +46,80 @@ def test_every_cell_has_a_row_with_its_status(results: Path) -> None:
     assert (refused.status, refused.reason) == ("n/a", "not-installed: no joblib")
     assert result["<script>", "pickle-5"].status == "failed"
     assert result["<script>", "joblib"].status == "not run"
+
+
+def test_what_a_narrowed_run_left_out_was_not_run(results: Path) -> None:
+    """Of names that its file does not know asv says None: they did not fail, they were not run.
+
+    So it is after a run that was narrowed to an own pipeline, or to an own backend.
+    """
+    own = params(("small", "own"), ("pickle-5", "joblib", "own-1"))
+    describe(results, grid=own)
+    path = measured(results, [None, None, None, 0.5, None, None], grid=own)
+    record(path, pipeline="own", backend="pickle-5", status="ok", outcome="same", reason="")
+    record(path, pipeline="own", backend="own-1", status="failed", outcome="crash", reason="")
+    record(path, pipeline="small", backend="own-1", outcome="error-at-dump", reason="no")
+    result = {key: figure.status for key, figure in cells(collect(results).figures).items()}
+    assert result == {
+        ("small", "pickle-5"): "not run",
+        ("small", "joblib"): "not run",
+        ("small", "own-1"): "n/a",
+        ("own", "pickle-5"): "ok",
+        ("own", "joblib"): "not run",
+        ("own", "own-1"): "failed",
+    }
+
+
+def test_failure_without_any_record_is_a_failure(results: Path) -> None:
+    """Where the file of outcomes is lost, asv's word is all there is."""
+    measured(results, [None, 0.5, 0.5, 0.5])
+    figure = cells(collect(results).figures)["small", "pickle-5"]
+    assert figure.status == "failed"
+    assert "the file of outcomes is missing" in figure.reason
+
+
+def test_reason_says_whose_fault_it_is_and_what_was_not_compared(results: Path) -> None:
+    """Both stand in the reason: of a failure who is to blame, of a figure what nobody compared."""
+    path = measured(results, [None, math.nan, 0.5, 0.5])
+    facts = {"pipeline": "small", "status": "failed", "outcome": "error-at-build"}
+    record(path, **facts, backend="pickle-5", reason="no data", blame="pipeline")
+    refused = {"outcome": "not-installed", "reason": "no joblib", "blame": "machine"}
+    record(path, pipeline="small", backend="joblib", **refused)
+    note = ["predict: answers at random"]
+    right = {"status": "ok", "outcome": "same", "reason": "", "uncompared": note}
+    record(path, pipeline="<script>", backend="joblib", **right)
+    result = {key: figure.reason for key, figure in cells(collect(results).figures).items()}
+    assert result == {
+        ("small", "pickle-5"): "error-at-build (pipeline): no data",
+        ("small", "joblib"): "not-installed: no joblib",
+        ("<script>", "pickle-5"): "",
+        ("<script>", "joblib"): "not compared: predict: answers at random",
+    }
+
+
+@pytest.mark.parametrize("width", [80, 130])
+def test_table_fits_into_a_terminal(results: Path, width: int) -> None:
+    """No line is longer than the terminal, no number is broken, and every backend is there."""
+    names = ("pickle-5-zstd-3-checksum", *(f"backend-{number}" for number in range(30)))
+    grid = params(("large_array_compressible",), names)
+    describe(results, grid=grid)
+    environment = "virtualenv-py3.11-" + "-".join(f"library{number}.1.2" for number in range(12))
+    values = [1234.5678, *([None] * 29), 0.000123]
+    path = measured(results, values, grid=grid, environment=environment)
+    own = {"pipeline": "large_array_compressible", "backend": "backend-1"}
+    record(path, **own, status="failed", outcome="crash", reason="ended by a signal " * 20)
+    figures = collect(results).figures
+    text = io.StringIO()
+    print_table(ranked(figures), Console(width=width, file=text))
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = text.getvalue().replace("-\n", "-").split()
+    assert all(any(name in word for word in words) for name in names)
+    assert sum("ended by a signal" in line for line in lines) <= 20
+    for one in figures:
+        if one.value is not None:
+            shown = f"{human(one.low, one.unit)} to {human(one.high, one.unit)}"
+            assert sum(shown in line for line in lines) == 1
 
 
 def test_question_has_a_reason_of_its_own(results: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from persistbench.outcomes import Outcome
 from persistbench.records import (
     about,
     asv_file,
@@ -244,10 +245,12 @@ def _figures(
     """Yield the rows of one benchmark, each with its samples."""
     question = questions.question(key)
     for cell in result.cells(key):
-        status, reason, value = "ok", "", cell.value
+        status, value = "ok", cell.value
+        reason = _uncompared(reasons, cell.pipeline, cell.backend, question)
         if value is None or math.isnan(value):
             record = _reason(reasons, cell.pipeline, cell.backend, question)
-            status, reason = _explained(record, failed=value is None)
+            lost = value is None and not reasons
+            status, reason = ("failed", _LOST) if lost else _explained(record)
             value = None
         figure = Figure(
             result.machine,
@@ -265,14 +268,31 @@ def _figures(
         yield figure, list(cell.samples) if status == "ok" else []
 
 
-def _explained(record: outcome.Record | None, failed: bool) -> tuple[str, str]:
-    """Return status and reason of a cell without a figure."""
+_LOST = "no reason is on record: the file of outcomes is missing"
+
+
+def _explained(record: outcome.Record | None) -> tuple[str, str]:
+    """Return status and reason of a cell without a figure.
+
+    Whatever was run and has no figure has left a record. asv says of what it was never asked in
+    this grid that it failed, so asv's word does not count.
+    """
     if record is None or record.status == "ok":
-        return ("failed", "no reason is on record") if failed else ("not run", "")
-    reason = f"{record.outcome}: {record.reason}".rstrip(": ")
+        return "not run", ""
+    # A missing library is nobody's fault, and the reason says what to do.
+    blamed = record.blame and record.outcome is not Outcome.NOT_INSTALLED
+    who = f" ({record.blame})" if blamed else ""
+    reason = f"{record.outcome}{who}: {record.reason}".rstrip(": ")
     # The address of an object differs in every process, and says nothing.
     reason = re.sub(r" at 0x[0-9a-f]+", "", reason)
-    return ("failed" if failed else record.status), reason
+    return record.status, reason
+
+
+def _uncompared(reasons: Reasons, pipeline: str, backend: str, question: str) -> str:
+    """Return what was not compared before a cell was measured; empty if all was."""
+    record = reasons.get((pipeline, backend, questions.access(question), ""))
+    texts = record.uncompared if record else ()
+    return f"not compared: {'; '.join(texts)}" if texts else ""
 
 
 def _reason(reasons: Reasons, pipeline: str, backend: str, question: str) -> outcome.Record | None:

@@ -34,7 +34,8 @@ class Figure:
         high: its upper end.
         samples: how many calls the figure stands on.
         status: ``ok``, ``n/a``, ``failed`` or ``not run``.
-        reason: the outcome and its reason where there is no figure.
+        reason: the outcome, whose fault it is, and why, where there is no figure; beside a figure,
+            what was not compared.
         paired: its ratio to each reference that its calls are paired with; not a column.
         returns: what its backend gives back: ``estimator``, ``predictor`` or ``bytes``; empty if
             no record says so; not a column.

@@ -35,6 +35,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         status: how the cell is shown.
         outcome: what happened.
         reason: why; empty for ``same``.
+        blame: whose fault it is: ``pipeline``, ``backend``, ``check`` or ``machine``; empty for
+            ``same``, and where nobody recorded it.
+        uncompared: what was not compared, each with the reason.
         label_changes: held-out rows whose prediction changed; None where nothing was predicted.
         date: UTC.
         environment: asv's name of it.
@@ -55,6 +58,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["ok", "n/a", "failed"]
     outcome: Outcome
     reason: str
+    blame: str = ""
+    uncompared: tuple[str, ...] = ()
     label_changes: int | None = None
     date: str = ""
     environment: str = ""
@@ -129,7 +134,8 @@ def keep(cell: Examined, verdict: Verdict, question: str = "") -> None:
     own = file_system(Path(tempfile.gettempdir()))
     # A failure is said again by every run; what is the same or refused, once for all.
     said_by = run.began if status(verdict) == "failed" else ""
-    result = files.digest(cell.key, own, verdict.outcome, verdict.reason, said_by)
+    said = (verdict.outcome, verdict.reason, verdict.blame or "", *verdict.uncompared)
+    result = files.digest(cell.key, own, *said, said_by)
     last = _last_word(run, _key(cell, question))
     if last is not None and last.digest == result:
         return
@@ -144,6 +150,8 @@ def keep(cell: Examined, verdict: Verdict, question: str = "") -> None:
         status=status(verdict),
         outcome=verdict.outcome,
         reason=verdict.reason,
+        blame=verdict.blame or "",
+        uncompared=verdict.uncompared,
         label_changes=verdict.label_changes,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         environment=os.environ.get("ASV_ENV_NAME", ""),

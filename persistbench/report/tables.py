@@ -1,10 +1,14 @@
 """The ranked table as text: for a terminal, a spreadsheet, a program or a document."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from textwrap import fill
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -86,19 +90,62 @@ def to_markdown(rows: Ranked) -> str:
 
 
 def print_table(rows: Ranked, console: Console) -> None:
-    """Print one table for each machine and environment: they are never ranked together."""
-    platforms = dict.fromkeys((figure.machine, figure.environment) for _, figure in rows)
-    for machine, environment in platforms:
+    """Print the figures of each question and pipeline as a table that fits into 80 columns.
+
+    What has no figure stands below its table, a line for each reason. Machines and environments
+    are never ranked together.
+
+    Args:
+        rows: in the order of :func:`~persistbench.report.compare.ranked`.
+        console: that prints.
+    """
+    for (machine, environment), group in _grouped(rows, lambda figure: figure.row[:2]):
+        # Text, not str: names and reasons from outside are not markup.
         title = f"{machine}, {environment}{_of_another(machine)}"
-        table = Table(title=Text(title), title_justify="left")
-        for heading in _HEADINGS:
-            right = heading in ("rank", "median", "99 % interval", "samples")
-            table.add_column(heading, justify="right" if right else "left", overflow="fold")
-        for rank, figure in rows:
-            if (figure.machine, figure.environment) == (machine, environment):
-                # Text, not str: names and reasons from outside are not markup.
-                table.add_row(*(Text(part) for part in _texts(rank, figure)))
-        console.print(table)
+        # A long name of an environment is broken between its libraries.
+        title = fill(title.replace("-", "- "), console.width).replace("- ", "-")
+        console.print(Text(title, style="bold"))
+        for (question, pipeline), own in _grouped(group, lambda figure: figure.row[2:]):
+            console.print()
+            console.print(Text(f"{question} of {pipeline}", style="italic"))
+            if figures := [row for row in own if row[1].status == "ok"]:
+                console.print(_figures(figures))
+            for line in _lines(own):
+                console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+        console.print()
+
+
+def _grouped(
+    rows: Ranked, key: Callable[[Figure], tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], list[tuple[str, Figure]]]]:
+    """Yield the rows of each key, in the order in which keys come first."""
+    result: dict[tuple[str, ...], list[tuple[str, Figure]]] = defaultdict(list)
+    for row in rows:
+        result[key(row[1])].append(row)
+    yield from result.items()
+
+
+def _figures(rows: Ranked) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("rank", "backend", "median", "99 % interval", "samples"):
+        left = heading == "backend"
+        table.add_column(heading, justify="left" if left else "right", no_wrap=not left)
+    for rank, figure in rows:
+        samples = str(figure.samples) if figure.samples else ""
+        texts = (rank, figure.backend, human(figure.value, figure.unit), interval(figure), samples)
+        table.add_row(*map(Text, texts))
+    return table
+
+
+def _lines(rows: Ranked) -> Iterator[str]:
+    """Yield why backends have no figure, and what was not compared, a line for each reason."""
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for _, figure in rows:
+        if figure.status != "ok" or figure.reason:
+            reasons[figure.status, figure.reason].append(figure.backend)
+    for (status, reason), names in sorted(reasons.items(), key=lambda one: one[0][0] == "not run"):
+        what = ": ".join(filter(None, (status.removeprefix("ok"), reason)))
+        yield f"{what} ({', '.join(names)})"
 
 
 def _of_another(machine: str) -> str:

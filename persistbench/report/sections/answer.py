@@ -91,8 +91,8 @@ def refusals(table: Table, platform: Platform) -> dict[str, str]:
     """Return why nobody saves a pipeline, by its name: the most frequent reason."""
     result: dict[str, str] = {}
     for pipeline, cells in table.cells(platform).items():
-        reasons = Counter(c["dump"].reason for c in cells.values() if "dump" in c)
-        del reasons[""]
+        dumps = [figures["dump"] for figures in cells.values() if "dump" in figures]
+        reasons = Counter(dump.reason for dump in dumps if dump.status != "ok" and dump.reason)
         if reasons:
             ((result[pipeline], _),) = reasons.most_common(1)
     return result
