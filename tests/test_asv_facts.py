@@ -319,7 +319,7 @@ def test_own_attributes_are_none_of_asvs() -> None:
     theirs = set(vars(results())) | set(dir(Results))
     ours = {"_run", "_unfinished", "_folder", "_old", "_progress", "_pairs_path", "_pairs"}
     ours |= {name for name in vars(run_plugin.SafeResults) if name.startswith("_")}
-    own = {name for name in ours if not name.startswith("__")}
+    own = {name for name in ours if not name.startswith("__")} | {"asked", "loaded"}
     assert not own & theirs
     assert {"load_data", "add_result", "save"} <= theirs
 
@@ -328,6 +328,8 @@ def test_own_attributes_are_none_of_asvs() -> None:
 def unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """What run_plugin.setup replaces is as it was afterwards."""
     monkeypatch.setattr(asv.commands.run, "Results", asv.commands.run.Results)
+    monkeypatch.setattr(asv.commands.run, "run_benchmarks", asv.commands.run.run_benchmarks)
+    monkeypatch.setattr(asv.runner, "format_benchmark_result", asv.runner.format_benchmark_result)
     monkeypatch.setattr(Machine, "save", Machine.save)
     monkeypatch.setattr(Environment, "create", Environment.create)
 
@@ -336,12 +338,14 @@ def unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_replaced_names_are_those_that_asv_looks_up() -> None:
     """`asv run` and `asv publish` find these by their module's name, when they are called."""
     looked_up = {
-        asv.commands.run.Run.run: {"Results", "Machine"},
+        asv.commands.run.Run.run: {"Results", "Machine", "run_benchmarks"},
         asv.commands.publish.Publish.run: {"iter_results", "iter_machine_files"},
     }
-    for method, names in looked_up.items():
-        assert names <= set(method.__func__.__code__.co_names)
-        assert names <= set(method.__func__.__globals__)
+    looked_up = {method.__func__: names for method, names in looked_up.items()}
+    looked_up[asv.runner.log_benchmark_result] = {"format_benchmark_result"}
+    for function, names in looked_up.items():
+        assert names <= set(function.__code__.co_names)
+        assert names <= set(function.__globals__)
     own = {
         kind.tool_name for kind in asv.util.iter_subclasses(Environment) if "create" in vars(kind)
     }

@@ -31,7 +31,7 @@ from persistbench.measure import paired
 from persistbench.outcomes import Outcome
 from persistbench.records import outcome, pairs, questions
 from persistbench.records import run as runs
-from persistbench.suite import versions
+from persistbench.suite import printing, versions
 from persistbench.suite.rounds import GatheredPairs, Names, Progress, sat_out, unexplained, whole
 
 
@@ -49,15 +49,27 @@ def _uninterrupted() -> Iterator[None]:
 
 
 class SafeResults(Results):
-    """Results that are on disk as soon as a benchmark is finished, and never half written."""
+    """Results that are on disk as soon as a benchmark is finished, and never half written.
 
+    Attributes:
+        loaded: whether asv has loaded what was there before, which it does if it is going to save.
+        asked: the indices of the cells that were asked, by benchmark.
+    """
+
+    loaded = False
     _run: runs.Run | None = None  # asv was told not to save
     _unfinished: frozenset[str] = frozenset()  # what a save between two rounds leaves as it was
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Take what asv's class takes."""
+        super().__init__(*arguments, **options)
+        self.asked: dict[str, set[int]] = {}
 
     def load_data(self, result_dir: str) -> None:
         """Called by `asv run` before it measures, and only if it is going to save."""
         super().load_data(result_dir)
         file = self._path(result_dir).resolve()
+        self.loaded = True
         self._folder = result_dir
         self._old = json.loads(file.read_text("utf-8")) if file.is_file() else {}
         self._progress = Progress()
@@ -72,11 +84,13 @@ class SafeResults(Results):
 
     def add_result(self, benchmark: Any, result: Any, **kwargs: Any) -> None:
         """Called after every round of a benchmark."""
+        name, question = benchmark["name"], questions.question(benchmark["name"])
+        cells = _cells(benchmark)
+        chosen = set(kwargs.get("selected_idx") or range(len(cells)))
+        self.asked.setdefault(name, set()).update(chosen)
         if self._run is None:
             super().add_result(benchmark, result, **kwargs)
             return
-        name, question = benchmark["name"], questions.question(benchmark["name"])
-        cells = _cells(benchmark)
         # asv lets the last round decide; a cell that failed in any round has failed.
         rounds = int(benchmark.get("rounds", 1))
         failed = self._progress.finish_round(name, rounds, result.result)
@@ -86,8 +100,7 @@ class SafeResults(Results):
             result = result._replace(errcode=1)
         out = sat_out(question, cells, result.result, paired.done(self._run.folder))
         if out:  # they keep what they have
-            chosen = kwargs.get("selected_idx") or range(len(cells))
-            kwargs["selected_idx"] = set(chosen) - out
+            kwargs["selected_idx"] = chosen - out
         # Samples are kept, as evidence and so that a quick run can be added to them.
         super().add_result(benchmark, result, **{**kwargs, "record_samples": True})
         if failed:
@@ -180,6 +193,7 @@ def setup() -> None:
     except errors.UserError as error:
         raise UserError(str(error)) from error
     asv.commands.run.Results = SafeResults
+    printing.replace()
     Machine.save = _save_machine
     Environment.create = _create_environment
 
