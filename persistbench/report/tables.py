@@ -105,13 +105,19 @@ def print_table(rows: Ranked, console: Console) -> None:
         # A long name of an environment is broken between its libraries.
         title = fill(title.replace("-", "- "), console.width).replace("- ", "-")
         console.print(Text(title, style="bold"))
+        left_out = 0
         for (question, pipeline), own in _grouped(group, lambda figure: figure.row[2:]):
+            if all(figure.status == "not run" for _, figure in own):
+                left_out += 1
+                continue
             console.print()
             console.print(Text(f"{question} of {pipeline}", style="italic"))
             if figures := [row for row in own if row[1].status == "ok"]:
                 console.print(_figures(figures))
             for line in _lines(own):
                 console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+        if left_out:
+            console.print(f"\n{left_out} questions about pipelines were not asked.")
         console.print()
 
 
@@ -143,9 +149,12 @@ def _lines(rows: Ranked) -> Iterator[str]:
     for _, figure in rows:
         if figure.status != "ok" or figure.reason:
             reasons[figure.status, figure.reason].append(figure.backend)
-    for (status, reason), names in sorted(reasons.items(), key=lambda one: one[0][0] == "not run"):
+    not_run = reasons.pop(("not run", ""), [])
+    for (status, reason), names in reasons.items():
         what = ": ".join(filter(None, (status.removeprefix("ok"), reason)))
         yield f"{what} ({', '.join(names)})"
+    if not_run:
+        yield f"not run: {len(not_run)} backends"
 
 
 def _of_another(machine: str) -> str:
