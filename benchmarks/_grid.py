@@ -71,7 +71,6 @@ class Grid:
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
 
     mapped = False
-    stage = Outcome.ERROR_AT_LOAD  # what it is called if the call itself fails
     cell = None
     clock = 0.0  # in seconds; only samples move it
 
@@ -99,7 +98,7 @@ class Grid:
             outcome.keep(cell, refusal, self.question)
             raise NotImplementedError(refusal.reason) from error
         except Exception as error:
-            outcome.keep(cell, of_exception(self.stage, error), self.question)
+            outcome.keep(cell, of_exception(self.stage(error), error), self.question)
             raise
         outcome.withdraw(cell, self.question)
         self.cell = cell
@@ -112,7 +111,11 @@ class Grid:
         """Called by asv after every call; it keeps no error text, so the reason is kept here."""
         error = sys.exc_info()[1]
         if error is not None and self.cell is not None:
-            outcome.keep(self.cell, of_exception(self.stage, error), self.question)
+            outcome.keep(self.cell, of_exception(self.stage(error), error), self.question)
+
+    def stage(self, error):
+        """Return what it is called if the call itself fails with this error."""
+        return Outcome.ERROR_AT_LOAD
 
     def admit(self, cell, verdict):
         """Refuse a cell without a right answer: wrong answer, no number."""
@@ -156,10 +159,9 @@ class Timed(Grid):
         """Whether the artifact is memory-mapped."""
         return self.action.mapped
 
-    @property
-    def stage(self):
-        """What a failure of the call is called."""
-        return self.action.stage
+    def stage(self, error):
+        """Return what a failure of the call is called."""
+        return actions.stage_of(error, self.action)
 
     def prepare(self, cell):
         """Make the first row: it is the warm-up, and tells how often a process is to call."""

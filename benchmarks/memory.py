@@ -17,6 +17,9 @@ class _Peak(Grid):
         memory.require()
         self.call = self.action(cell)
 
+    def stage(self, error):
+        return actions.stage_of(error, self.action)
+
 
 class PeakLoad(_Peak):
     action = actions.Load
@@ -27,7 +30,6 @@ class PeakLoad(_Peak):
 
 class PeakDump(_Peak):
     action = actions.Dump
-    stage = actions.Dump.stage
 
     def track_peak_dump(self, pipeline, backend):
         return memory.settled_peak(self.call.call, self.call.reset)

@@ -1,5 +1,6 @@
 """What is timed: each action on a right cell, and what it is paired with."""
 
+from operator import methodcaller
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.measure import actions
+from persistbench.outcomes import Outcome
 from persistbench.system import page_cache
 
 
@@ -37,7 +39,7 @@ def test_dump_leaves_nothing_and_writes_a_new_file(cell: Cell) -> None:
     own = actions.pair(cell, actions.Dump).own
     assert isinstance(own, actions.Dump)
     own.call()
-    assert Path(own.path).stat().st_size == cell.artifact.stat().st_size
+    assert own.backend.load(own.path).predict(cell.load_original().X).any()
     own.reset()
     assert not Path(own.path).exists()
 
@@ -69,3 +71,26 @@ def test_cold_load_finds_no_page(cell: Cell) -> None:
     own.call()
     own.before()
     assert page_cache.resident(own.path) == 0
+
+
+@pytest.mark.parametrize("action", [actions.LoadFirst, actions.MapFirst, actions.LoadSteady])
+@pytest.mark.parametrize(
+    ("broken", "stage"), [("load", Outcome.ERROR_AT_LOAD), ("use", Outcome.ERROR_AT_USE)]
+)
+def test_failure_is_called_by_what_failed(
+    cell: Cell, action: type[actions.Action], broken: str, stage: Outcome
+) -> None:
+    """A load that fails before a use is an error at load, whatever the question asks about."""
+    own = action(Cell(cell.pipeline, cell.backend, mapped=action.mapped))
+    if broken == "load":
+        own.path = "no such file"  # type: ignore[attr-defined]
+    else:
+        own.use = methodcaller("no_such_method")  # type: ignore[attr-defined]
+    with pytest.raises((OSError, AttributeError)) as caught:
+        own.call() if action is not actions.LoadSteady or broken == "use" else own.load()  # type: ignore[attr-defined]
+    assert actions.stage_of(caught.value, action) is stage
+
+
+def test_error_that_takes_no_attributes_keeps_the_usual_stage() -> None:
+    """What nobody marked is called as the question calls it."""
+    assert actions.stage_of(KeyError(), actions.Dump) is Outcome.ERROR_AT_DUMP

@@ -115,3 +115,22 @@ def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(run.registration, "register", None)
     with pytest.raises(UserError, match="--new do not go with asv's --bench"):
         run.run(["-b", "time_load"], [], [], every=False, levels=False, new=True, say=print)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--nosuch"], "does not understand these arguments"),
+        (["--parallel", "many"], "does not understand these arguments"),
+        (["--bench"], "does not understand these arguments"),
+        (["-b", "("], r"--bench '\(' is no regular expression"),
+        (["--bench", "load", "--bench=*"], r"--bench '\*' is no regular expression"),
+    ],
+)
+def test_arguments_that_asv_does_not_know_start_nothing(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    """They are one sentence; asv's status for them is that of a run in which cells failed."""
+    monkeypatch.setattr(run, "writable", lambda _: pytest.fail("it was begun"))
+    with pytest.raises(UserError, match=sentence):
+        run.run(arguments, [], [], False, False, False, print)

@@ -4,6 +4,7 @@ An action's ``call`` is the timed line. Whatever belongs around it, outside the 
 it: preparation once in a process, ``before`` and ``reset`` around every call.
 """
 
+import contextlib
 import functools
 import shutil
 from abc import ABC, abstractmethod
@@ -27,7 +28,7 @@ class Action(ABC):
     """One call on a right cell."""
 
     stage: ClassVar[Outcome] = Outcome.ERROR_AT_LOAD
-    """What a failure of the timed call itself is called."""
+    """What a failure of the timed call is called, unless :func:`stage_of` knows more."""
 
     mapped: ClassVar[bool] = False
     """Whether the artifact is memory-mapped."""
@@ -164,7 +165,10 @@ class LoadFirst(Action):
 
     def call(self) -> None:
         """Load and use."""
-        self.result = self.backend.load(self.path)
+        try:
+            self.result = self.backend.load(self.path)
+        except Exception as error:
+            raise _at_load(error) from None
         self.used = self.use(self.result)
 
     def reset(self) -> None:
@@ -184,8 +188,24 @@ class MapFirst(LoadFirst):
 
     def call(self) -> None:
         """Map and use."""
-        self.result = self.backend.load(self.path, "r")
+        try:
+            self.result = self.backend.load(self.path, "r")
+        except Exception as error:
+            raise _at_load(error) from None
         self.used = self.use(self.result)
+
+
+def _at_load(error: Exception) -> Exception:
+    """Mark the error of a load that is followed by a use; return it."""
+    with contextlib.suppress(AttributeError):  # some exceptions take no attributes
+        error.__dict__["persistbench_stage"] = Outcome.ERROR_AT_LOAD
+    return error
+
+
+def stage_of(error: BaseException, action: type[Action]) -> Outcome:
+    """Return what the failure of an action's call or preparation is called."""
+    result: Outcome = getattr(error, "persistbench_stage", action.stage)
+    return result
 
 
 class LoadSteady(Action):
@@ -197,12 +217,19 @@ class LoadSteady(Action):
         """Load, and use once."""
         super().prepare(cell)
         self.use = first_use(cell)
-        self.steady = self.backend.load(self.path, "r" if self.mapped else None)
+        self.load()
         self.use(self.steady)
 
     def call(self) -> None:
         """Use."""
         self.result = self.use(self.steady)
+
+    def load(self) -> None:
+        """Load what is used again and again."""
+        try:
+            self.steady = self.backend.load(self.path, "r" if self.mapped else None)
+        except Exception as error:
+            raise _at_load(error) from None
 
 
 class MapSteady(LoadSteady):

@@ -22,7 +22,7 @@ NOTHING_KEPT = (
     "--set-commit-hash HEAD to the second."
 )
 
-_asv_run_benchmarks = asv.runner.run_benchmarks
+asv_run_benchmarks = asv.runner.run_benchmarks
 
 
 def replace() -> None:
@@ -43,7 +43,7 @@ def run_benchmarks(*arguments: Any, results: Results, **options: Any) -> Any:
     if not kept:
         log.warning(NOTHING_KEPT)
     try:
-        return _asv_run_benchmarks(*arguments, results=results, **options)
+        return asv_run_benchmarks(*arguments, results=results, **options)
     finally:
         if not kept:
             log.warning(NOTHING_KEPT)

@@ -1,6 +1,7 @@
 """The one command: register the machine, run asv over the grid, publish, say what it cost."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,7 @@ def run(
     wish = Wish(arguments, pipelines, backend_ids, every, levels, new)
     check(wish)
     versions.require("asv")
+    _understood(arguments)
     results = writable(root / "results")
     machine = registration.register()
     selection = select(wish, results, machine)
@@ -73,6 +75,29 @@ def run(
     if status == 2:
         say("Some cells failed: their reasons are in results/*/*.outcomes.jsonl.")
     return status or published
+
+
+def _understood(arguments: list[str]) -> None:
+    """Refuse what asv would refuse after minutes, or with a traceback.
+
+    Raises:
+        UserError: `asv run` has no such argument, or an expression of --bench is none.
+    """
+    from asv.commands import make_argparser
+
+    parser, _ = make_argparser()
+    try:
+        chosen = parser.parse_args(["run", *arguments])
+    except SystemExit as error:
+        raise UserError(
+            "`asv run` does not understand these arguments, and the lines above say why: "
+            "`asv run --help` shows all that it knows."
+        ) from error
+    for expression in chosen.bench or ():
+        try:
+            re.compile(expression)
+        except re.error as error:
+            raise UserError(f"--bench {expression!r} is no regular expression: {error}.") from error
 
 
 def checkout() -> Path:
