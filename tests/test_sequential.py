@@ -98,7 +98,7 @@ def test_critical_values_of_unequal_steps_hold(family: float) -> None:
 
 
 def test_critical_values_of_a_member_follow_its_power_of_information() -> None:
-    """The example of section 3.2.2: 2.988, 2.513, 2.271, 2.113. Only ratios of information count."""
+    """They are those of the book's example. Only the ratios of information count."""
     result = boundaries((1, 2, 3, 4), 0.95, 0.25)
     assert result == pytest.approx((2.988, 2.513, 2.271, 2.113), abs=1e-3)
     assert boundaries((0.25, 0.5, 0.75, 1.0), 0.95, 0.25) == pytest.approx(result)

@@ -13,6 +13,8 @@ Society B 51:305). They hold for any rule for stopping, and for none.
   to 55 processes has intervals 3 % wider than a plan up to 20.
 - **Other numbers of processes than planned.** The intervals change too little to matter: they
   depend on the numbers only through the correlation of successive looks.
+- **Few cells.** Fewer than about 20 cells of very different noise show their usual variance badly.
+  Simulated for 12 such cells, 1.5 % of ratios are missed at some look, not 1 %.
 - **A part of the noise that no process shows** (``SHARED_SD``) correlates the looks even more.
   Then the intervals hold the truth more often than they say.
 """
@@ -31,8 +33,8 @@ POCOCK, O_BRIEN_FLEMING = 0.5, 0.0
 """Members of the family of boundaries by Wang and Tsiatis (1987, Biometrics 43:193).
 
 Pocock's member has one critical value for all looks. It is the default, because it decides most at
-the first looks: 10 % at a standard deviation of 3 % take 2.9 processes on average, and 5.5 with
-the member 0.25. The later looks of the member 0.25 are 13 % narrower."""
+the first looks. At a standard deviation of 3 %, a difference of 10 % takes 2.9 processes on
+average, and 5.5 with the member 0.25. The last interval of the member 0.25 is 13 % narrower."""
 
 EQUAL = 1.02
 """A ratio whose interval lies between this and its inverse is equal."""
