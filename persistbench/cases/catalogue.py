@@ -56,12 +56,17 @@ class Pipeline:
 
     @property
     def key(self) -> str:
-        """A digest of the file, the helpers beside it, Python, the libraries and the core."""
+        """Changes with the sources, Python, the libraries and the core."""
+        return files.digest(self.sources, cache.environment())
+
+    @property
+    def sources(self) -> str:
+        """A digest of the name, the file and the helpers beside it."""
         own, beside = [self.path], self.path.parent
         if self.path.name == "__init__.py":  # the pipeline is a folder
             own, beside = sorted(self.path.parent.rglob("*.py")), self.path.parents[1]
         sources = [file.read_bytes() for file in (*own, *sorted(beside.glob("_*.py")))]
-        return files.digest(self.name, cache.environment(), *sources)
+        return files.digest(self.name, *sources)
 
     def build(self) -> Case:
         """Import the file and fit its pipeline.
