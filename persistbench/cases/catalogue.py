@@ -62,11 +62,15 @@ class Pipeline:
     @property
     def sources(self) -> str:
         """A digest of the name, the file and the helpers beside it."""
+        return files.digest(self.name, *(file.read_bytes() for file in self.files))
+
+    @property
+    def files(self) -> list[Path]:
+        """The file, or all files of the folder, and the helpers beside it."""
         own, beside = [self.path], self.path.parent
         if self.path.name == "__init__.py":  # the pipeline is a folder
             own, beside = sorted(self.path.parent.rglob("*.py")), self.path.parents[1]
-        sources = [file.read_bytes() for file in (*own, *sorted(beside.glob("_*.py")))]
-        return files.digest(self.name, *sources)
+        return [*own, *sorted(beside.glob("_*.py"))]
 
     def build(self) -> Case:
         """Import the file and fit its pipeline.
