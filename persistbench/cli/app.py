@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import TaskID
 from rich.table import Table
+from rich.text import Text
 
 from persistbench import backends, units
 from persistbench.backends import Backend
@@ -22,6 +23,7 @@ from persistbench.cli import try_
 from persistbench.errors import UserError
 from persistbench.measure import inspection
 from persistbench.measure import steps as measured
+from persistbench.measure.artifact import printable
 from persistbench.records import figures
 from persistbench.records.steps import advice
 from persistbench.report import tables
@@ -165,12 +167,23 @@ def inspect(
     if steps:
         _print_steps(artifact, backends.get(backend), trust, trusted)
         return
-    for one in inspection.inspect(artifact, backends.get(backend)):
+    said = inspection.inspect(artifact, backends.get(backend))
+    if not any(one.verdict.same for one in said):
+        reasons = "; ".join(f"{one.function}: {one.verdict.reason}" for one in said)
+        raise UserError(
+            _printable(
+                f"{artifact} cannot be inspected ({reasons}): --backend must name the backend that "
+                "saved the file."
+            )
+        )
+    for one in said:
         print(f"{one.function}: {_printable(one.verdict.reason)}".rstrip())
         for line in one.lines:
             print(f"  {_printable(line)}")
         if one.left_out:
             print(f"  and {one.left_out:,} more lines")
+    if trust:
+        print("--trust has no effect without --steps: nothing was loaded.")
 
 
 @app.command(hidden=True, deprecated=True)
@@ -182,16 +195,21 @@ def weigh(
 
 
 def _print_steps(artifact: Path, backend: Backend, trust: list[str] | None, trusted: bool) -> None:
-    kept, steps = measured.of_artifact(artifact, backend, tuple(trust or ()), trusted)
-    table = Table(title=f"{artifact}: {_size(kept)}", title_justify="left")
+    notes: list[str] = []
+    kept, steps = measured.of_artifact(artifact, backend, tuple(trust or ()), trusted, notes.append)
+    table = Table(title=Text(_printable(f"{artifact}: {_size(kept)}")), title_justify="left")
     for heading in ("step", "class", "size", "load", "largest attribute"):
         table.add_column(heading, justify="right" if heading in ("size", "load") else "left")
     for step in steps:
         load = units.human(step.load_seconds, "seconds") if step.load_seconds else "n/a"
-        largest = f"{step.largest} ({_size(step.largest_bytes)})" if step.largest else ""
-        table.add_row(step.step, step.kind, _size(step.bytes), load, largest)
-    Console().print(table, markup=False)
-    print(advice(steps))
+        remarks = [f"{step.largest} ({_size(step.largest_bytes)})"] if step.largest else []
+        remarks += [f"shared with {name}" for name in step.shared]
+        remarks += [f"{name}: n/a" for name in step.unpickled]
+        row = (step.step, step.kind, _size(step.bytes), load, "\n".join(map(_printable, remarks)))
+        table.add_row(*map(Text, row))
+    Console().print(table)
+    for sentence in (*notes, advice(steps)):
+        print(_printable(sentence))
 
 
 @app.command()
@@ -219,6 +237,15 @@ def main() -> None:
         app()
     except UserError as error:
         print(f"persistbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"persistbench: {error.filename}: {error.strerror}. Give yourself the right to use it, "
+            "or name another.",
+            file=sys.stderr,
+        )
         sys.exit(2)
 
 
@@ -288,8 +315,9 @@ def _print_pipelines(rows: list[dict[str, Any]]) -> None:
 
 
 def _printable(text: str) -> str:
-    """Return a text without what steers a terminal: the maker of a file chose it."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    """Return a text that the terminal can show, without what steers a terminal."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _yes(value: bool) -> str:

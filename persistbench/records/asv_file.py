@@ -14,6 +14,9 @@ from asv.benchmarks import Benchmarks
 from asv.results import Results, compute_stats, iter_results_paths
 from asv.util import load_json
 
+from persistbench.errors import UserError
+from persistbench.outcomes import explain
+
 Interval = tuple[float | None, float | None]
 """The ends of a 99 % interval; None where there is none."""
 
@@ -140,15 +143,25 @@ def described(results: Path) -> dict[str, Benchmark]:
 
     Args:
         results: asv's results folder.
+
+    Raises:
+        UserError: the folder or the description cannot be read.
     """
-    path = Benchmarks.get_benchmark_file_path(str(results))
-    if not Path(path).is_file():
+    path = Path(Benchmarks.get_benchmark_file_path(str(results)))
+    if not path.is_file():
+        if results.exists() and not results.is_dir():
+            raise UserError(f"{results} is no folder of results: move it away.")
         return {}
-    content: dict[str, Any] = load_json(path, api_version=Benchmarks.api_version)
-    return {
-        name: Benchmark(str(facts.get("version")), facts.get("unit", ""))
-        for name, facts in content.items()
-    }
+    try:
+        content: dict[str, Any] = load_json(str(path), api_version=Benchmarks.api_version)
+        return {
+            name: Benchmark(str(facts.get("version")), facts.get("unit", ""))
+            for name, facts in content.items()
+        }
+    except Exception as error:  # what a foreign file makes asv raise is not foreseeable
+        raise UserError(
+            f"{path} cannot be read ({explain(error)}): remove it, and `make bench` writes it anew."
+        ) from error
 
 
 def median(samples: Sequence[float]) -> tuple[float, Interval]:

@@ -56,7 +56,7 @@ def usual(
     Raises:
         UserError: there is no such pipeline or backend, or a number makes no sense.
     """
-    if faults < 1 or patience <= 0:
+    if faults < 1 or not patience > 0:  # nan is no number of seconds
         raise UserError("--faults and --patience are numbers above 0.")
     savers = _savers(backend_ids, backends.for_trials())
     return Selection(

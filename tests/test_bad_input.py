@@ -1,0 +1,227 @@
+"""No command ends in a traceback on bad input: one sentence says what is wrong, with status 2."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from persistbench.cases import catalogue
+from persistbench.cli import app
+from tests._results import describe, measured, record
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory that holds nothing."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def sentence(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command; return the one sentence that it prints, without what typer draws around."""
+    argv, sys.argv = sys.argv, ["persistbench", *arguments]
+    try:
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+    finally:
+        sys.argv = argv
+    assert ended.value.code == 2
+    printed = capsys.readouterr().err
+    assert "Traceback" not in printed
+    return " ".join(printed.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("nosuch", "No such command 'nosuch'"),
+        ("list --nosuch", "No such option: --nosuch"),
+        ("bench --pipeline nosuch", "There is no pipeline 'nosuch'"),
+        ("bench --backend jobllib", "did you mean joblib"),
+        ("bench --new --backend joblib", "--new finds out itself"),
+        ("bench --backend joblib -b load", "do not go with asv's --bench"),
+        ("bench -b (", "is no regular expression"),
+        ("bench --python", "does not understand these arguments"),
+        ("bench -a rounds", "does not understand these arguments"),
+        ("try safety --only nosuch", "There is no kind of trial 'nosuch'"),
+        ("try safety --pipeline nosuch", "There is no pipeline 'nosuch'"),
+        ("try safety --backend nosuch", "There is no backend 'nosuch'"),
+        ("try safety --backend raw", "raw saves bytes and no estimator"),
+        ("try safety --faults 0", "are numbers above 0"),
+        ("try safety --faults many", "'--faults'"),
+        ("try safety --patience -1", "are numbers above 0"),
+        ("try safety --patience nan", "are numbers above 0"),
+        ("try survival --only (", "is not a regular expression"),
+        ("try survival --only NoSuchEstimator", "No estimator matches"),
+        ("try survival --backend nosuch", "There is no backend 'nosuch'"),
+        ("try custom-code --backend nosuch", "There is no backend 'nosuch'"),
+        ("try exactness --pipeline nosuch", "There is no pipeline 'nosuch'"),
+        ("try exactness --scheduler nonsense --backend joblib --pipeline small", "nonsense"),
+        ("show --format nosuch", "'nosuch' is not one of"),
+        ("show --question nosuch", "There are no figures of the question 'nosuch'"),
+        ("show --pipeline nosuch", "There are no figures of the pipeline 'nosuch'"),
+        ("pictures", "Missing argument 'folder'"),
+        ("inspect", "Missing argument 'artifact'"),
+        ("inspect nosuch --backend joblib", "has no function that inspects"),
+        ("inspect nosuch --backend skops", "nosuch"),
+        ("inspect nosuch", "Missing option '--backend'"),
+        ("inspect README.md --backend nosuch", "There is no backend 'nosuch'"),
+        ("inspect README.md --backend joblib --steps", "say --trusted"),
+        ("inspect README.md --backend joblib --steps --trusted", "cannot be loaded"),
+        ("weigh README.md --backend skops", "cannot be loaded"),
+    ],
+)
+def test_bad_argument_is_one_sentence(
+    arguments: str, says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown names, options that do not go together, numbers out of range, foreign files."""
+    monkeypatch.chdir(ROOT)
+    assert says in sentence(capsys, *arguments.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("bench", "no asv.conf.json"),
+        ("calibrate", "no asv.conf.json"),
+        ("show", "There are no figures in results"),
+        ("pictures charts", "There are no figures in results"),
+        ("try survival --backend joblib", "no asv.conf.json"),
+    ],
+)
+def test_folder_without_anything_is_one_sentence(
+    here: Path, arguments: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Outside a checkout, and without results, the sentence says what is missing."""
+    assert says in sentence(capsys, *arguments.split())
+    assert not list(here.iterdir())
+
+
+def in_the_way(folder: Path) -> None:
+    """Let results/ be a file."""
+    (folder / "results").write_text("mine")
+
+
+def cut_off(folder: Path) -> None:
+    """Cut asv's description of the benchmarks off."""
+    path = describe(folder / "results") / "benchmarks.json"
+    path.write_text(path.read_text()[:40])
+
+
+def not_utf8(folder: Path) -> None:
+    """Let all of asv's files be bytes of something else."""
+    measured(describe(folder / "results"), [0.1] * 4)
+    for path in (folder / "results").rglob("*.json"):
+        path.write_bytes(b"\xff\xfe\x00{")
+
+
+def of_another_shape(folder: Path) -> None:
+    """Let asv's description be valid, and none."""
+    describe(folder / "results")
+    (folder / "results" / "benchmarks.json").write_text(json.dumps([1, 2, 3]))
+
+
+@pytest.mark.parametrize("spoil", [in_the_way, cut_off, not_utf8, of_another_shape])
+@pytest.mark.parametrize("arguments", ["show", "show --format csv", "pictures charts"])
+def test_results_that_cannot_be_read_are_one_sentence(
+    here: Path,
+    spoil: Callable[[Path], None],
+    arguments: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is in the way, cut off or foreign is named."""
+    (here / "results").mkdir()
+    if spoil is in_the_way:
+        (here / "results").rmdir()
+    spoil(here)
+    assert "results" in sentence(capsys, *arguments.split())
+
+
+def test_foreign_lines_of_records_are_named_and_left_out(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record file with foreign, cut-off and binary lines costs its own lines only."""
+    path = measured(describe(here / "results"), [0.1, 0.2, 0.3, 0.4])
+    record(path, pipeline="small", backend="joblib", reason="no joblib")
+    for ending in (".outcomes.jsonl", ".pairs.jsonl"):
+        with path.with_suffix(ending).open("ab") as file:
+            file.write(b'{"cell": 3}\n[]\n\xff\xfe\n{"cell": "small')
+    monkeypatch.setattr(sys, "argv", ["persistbench", "show", "--format", "csv"])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert not ended.value.code
+    printed = capsys.readouterr()
+    assert printed.out.count("0.1") >= 1
+    assert "outcomes.jsonl" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_folder_that_cannot_be_made_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A picture's folder that is a file, or lies in one, is named."""
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "file").write_text("mine")
+    assert str(tmp_path / "file") in sentence(capsys, "pictures", str(tmp_path / "file"))
+    assert str(tmp_path / "file") in sentence(capsys, "pictures", str(tmp_path / "file" / "in"))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [("TMPDIR", "/no/such/folder", ""), ("PERSISTBENCH_BASE", "/no/such", "set TMPDIR")],
+)
+def test_temporary_folder_that_is_missing_is_no_traceback(
+    tmp_path: Path, variable: str, value: str, says: str
+) -> None:
+    """`list` needs a folder for fitted pipelines, and says so where it has none."""
+    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
+    for path in (tmp_path / "pipelines").glob("[a-z]*.py"):
+        if path.stem != "small":
+            path.unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "persistbench", "list"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", variable: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode in (0, 2)
+    assert says in done.stderr
+
+
+def test_catalogue_that_is_broken_is_one_sentence(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of pipelines/ that cannot be imported under its name is named by every command."""
+    monkeypatch.syspath_prepend(str(here))
+    package = here / "own_pipelines"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "not-good.py").touch()
+    discover = catalogue.discover
+    monkeypatch.setattr(catalogue, "discover", lambda: discover("own_pipelines"))
+    for command in ("list", "try exactness"):
+        assert "not-good.py cannot be imported" in sentence(capsys, *command.split())
+
+
+def test_reader_that_goes_away_is_no_traceback() -> None:
+    """`persistbench show | head -1` ends without a word."""
+    command = [sys.executable, "-m", "persistbench", "show", "--format", "csv"]
+    show = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert show.stdout is not None
+    assert show.stderr is not None
+    assert show.stdout.readline().startswith(b"machine,")
+    show.stdout.close()
+    assert not show.stderr.read()
+    assert show.wait() in (0, 1)
+    show.stderr.close()
