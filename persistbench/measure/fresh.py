@@ -75,7 +75,7 @@ def measure(cells: Sequence["Cell"], imported: Imports) -> list[dict[str, float]
 
 
 def _run(cells: Sequence["Cell"], imported: Imports | None) -> Any:
-    reference = cells[0].fitted.load_reference()
+    reference = cells[0].load_original()
     rows = Path("rows.pickle").absolute()
     rows.write_bytes(pickle.dumps(reference.X))
     request = {

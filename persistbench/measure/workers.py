@@ -53,7 +53,7 @@ def hold(cell: Cell, count: int, mapped: bool) -> dict[str, int]:
     Raises:
         RuntimeError: a process died, or answered wrongly.
     """
-    reference = cell.fitted.load_reference()
+    reference = cell.load_original()
     request = (cell.backend, str(cell.artifact), mapped, reference.first_use, reference.X)
     expected = reference.outputs.get(reference.first_use)
     pipes: list[Connection] = []

@@ -65,6 +65,8 @@ class Trial(Struct, frozen=True, kw_only=True):
         os: name and release of the operating system.
         libraries: versions by distribution.
         commit: of the suite, shortened; empty where nobody recorded it.
+        uncompared: what was not compared, a text for each.
+        blame: whose fault the outcome is, where it is not the usual one of such an outcome.
     """
 
     key: str = ""
@@ -79,6 +81,8 @@ class Trial(Struct, frozen=True, kw_only=True):
     os: str = ""
     libraries: dict[str, str] = {}
     commit: str = ""
+    uncompared: list[str] = []
+    blame: str = ""
 
 
 class Survival(Trial, frozen=True, kw_only=True):

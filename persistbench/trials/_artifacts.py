@@ -1,17 +1,63 @@
 """Right artifacts of the catalogue's pipelines, made once and kept by the suite, for trials."""
 
-import pickle
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import Any
 
-from persistbench import backends, sandbox
+from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.cases import catalogue
+from persistbench.cases.catalogue import Pipeline
 from persistbench.cells import attempt
 from persistbench.cells.cell import Cell
 from persistbench.integrity.answers import Reference
 from persistbench.outcomes import Verdict
+from persistbench.records import libraries
 from persistbench.sandbox import child
+from persistbench.trials.trial import Record
+
+
+def inputs(pipelines: Iterable[str]) -> str:
+    """Return what pipelines bring into the outcome of a trial, for its key.
+
+    These are the sources of the pipelines, and the versions of the libraries that they import.
+    """
+    chosen = [catalogue.get(name) for name in pipelines]
+    return " ".join(f"{one.sources} {_libraries(one)}" for one in chosen)
+
+
+def _libraries(pipeline: Pipeline) -> Record:
+    """Return the versions of the libraries that the files of a pipeline import."""
+    names = {name for file in pipeline.files for name in _imported(file)}
+    known = _distributions()
+    return libraries.versions({one for name in names for one in known.get(name, ())})
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Yield the first part of each name that a file imports."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # the build of the pipeline says so
+        return
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Import):
+            yield from (one.name.partition(".")[0] for one in part.names)
+        elif isinstance(part, ast.ImportFrom):
+            yield (part.module or "").partition(".")[0]
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    """Return distributions by the name of a package that is imported; this package is no library.
+
+    A change of this package is told by the version of the kind of trial.
+    """
+    return {
+        name: [one for one in found if one != "persistbench"]
+        for name, found in packages_distributions().items()
+    }
 
 
 def cell(pipeline: str, backend_id: str) -> Cell:
@@ -24,25 +70,10 @@ def right(one: Cell) -> Verdict:
     return one.examine()
 
 
-def original(one: Cell) -> bytes:
-    """Return what a child needs to know of the original: its answers, and what it holds.
-
-    It is computed in a child, so that this process can be forked afterwards.
-    """
-    (result,) = sandbox.answers(_original, one, limits=child.Limits(600.0))
-    assert isinstance(result, bytes)  # noqa: S101 (see _original)
-    return result
-
-
-def _original(one: Cell) -> Any:
-    from persistbench.integrity.state import state
-
-    fitted = one.fitted
-    yield pickle.dumps((fitted.load_reference(), state(fitted.load_estimator())), protocol=5)
-
-
-def opened(backend: Backend, path: Path, reference: Reference, held: Any = None) -> Verdict:
+def opened(backend: Backend, path: Path, reference: Reference) -> Verdict:
     """Load an artifact, use what it holds, and compare; in a child of the sandbox."""
     child.required()
     loaded, verdict = attempt.load(backend, str(path))
-    return attempt.use(backend, loaded, reference, held) if verdict.same else verdict
+    if not verdict.same:
+        return verdict
+    return attempt.use(backend, loaded, reference, reference.state)

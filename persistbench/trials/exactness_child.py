@@ -1,15 +1,16 @@
-"""The program of the trials of exactness: saves one pipeline with every backend, or loads one.
+"""The program of the trials of exactness: opens one artifact in an interpreter of its own.
 
-Each side is an interpreter of its own. So what loads has never seen what was saved: it has the
-artifact, the held-out rows, what the original answered for them, and the installed libraries.
+This interpreter has never seen what was saved. It has the artifact, the held-out rows, what the
+fresh pipeline answered and told, and the installed libraries.
 """
 
+import copy
 import filecmp
 import json
 import pickle
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ from msgspec import structs
 
 from persistbench import backends
 from persistbench.backends import Backend
-from persistbench.cases import catalogue
 from persistbench.cells import attempt
-from persistbench.cells.cell import Cell
-from persistbench.integrity.answers import scores
-from persistbench.integrity.state import differences, state
+from persistbench.integrity.answers import (
+    METHODS,
+    NoScoresError,
+    Reference,
+    one_thread,
+    scores,
+)
+from persistbench.integrity.state import State, differences, state
 from persistbench.measure.steps import costs
-from persistbench.outcomes import Outcome, explain
+from persistbench.outcomes import Blame, Outcome, Verdict, explain, of_exception
 
 WEIGHED = ("pickle-5", "joblib", "skops")
 """The backends whose artifacts are taken apart into steps."""
@@ -31,96 +36,29 @@ WEIGHED = ("pickle-5", "joblib", "skops")
 SET_ROWS = 1_000
 """Rows of the sets that metrics are computed on; drawn from the held-out ones."""
 
-_CLOCK_SECONDS = 2.1
-"""Between two dumps of one estimator: a zip tells the time in steps of two seconds."""
+
+def failed(why: BaseException | str) -> str:
+    """Return the text of a check that cannot be made, which blames nobody."""
+    return f"n/a: our check fails, {why if isinstance(why, str) else explain(why)}"
 
 
-def save(pipeline: str, folder: str, *backend_ids: str) -> dict[str, Any]:
-    """Save a pipeline with each backend, twice.
+def _parameters(estimator: Any, X: Any, y: Any) -> Any:
+    return state(estimator.get_params())
 
-    What loading has to know of the original is written beside the artifacts.
 
-    Returns:
-        ``failed``: outcome and reason of what cannot be saved, by backend; ``varying``: the
-        backends whose second dump is other bytes than the first.
-    """
-    import numpy as np
+def _clone(estimator: Any, X: Any, y: Any) -> Any:
     from sklearn.base import clone
 
-    from persistbench.cases.fitted import fit
-
-    fitted = fit(catalogue.get(pipeline))
-    reference, estimator = fitted.load_reference(), fitted.load_estimator()
-    # First of all, because some estimators note something when they are used.
-    classes = reference.scores and np.ndim(reference.y) == 1
-    before = metrics(estimator, reference.X, reference.y) if classes else {}
-    about = {
-        "reference": reference,
-        "state": state(estimator),
-        "parameters": state(estimator.get_params()),
-        "clone": state(clone(estimator)),
-        "metrics": before,
-    }
-    Path(folder, "original").write_bytes(pickle.dumps(about, protocol=5))
-    failed: dict[str, Any] = {}
-    ready = [bound(name, pipeline) for name in backend_ids]
-    for backend in ready:
-        verdict = attempt.dump(backend, estimator, reference.X, str(Path(folder, backend.id)))
-        if not verdict.same:
-            failed[backend.id] = (verdict.outcome, verdict.reason)
-    time.sleep(_CLOCK_SECONDS)
-    varying = []
-    again = Path(folder, "again")
-    for backend in ready:
-        if backend.id not in failed:
-            backend.dump(backend.payload(estimator, reference.X), str(again))
-            if not filecmp.cmp(again, Path(folder, backend.id), shallow=False):
-                varying.append(backend.id)
-    return {"failed": failed, "varying": varying}
+    return state(clone(estimator))
 
 
-def load(pipeline: str, folder: str, backend_id: str) -> dict[str, Any]:
-    """Load an artifact and return all that is then known of it, by the name of the fact."""
-    backend = bound(backend_id, pipeline)
-    about = pickle.loads(Path(folder, "original").read_bytes())
-    path = Path(folder, backend_id)
-    result: dict[str, Any] = {
-        "bytes": path.stat().st_size,
-        "checks": {},
-        "metrics": {},
-        "steps": [],
-    }
-    loaded, opened = attempt.load(backend, str(path))
-    if not opened.same:
-        return result | {"outcome": opened.outcome, "reason": opened.reason}
-    reference = about["reference"]
-    # Before it is used: some estimators note something then (a vectorizer, the address of its
-    # stop words).
-    checks = _checks(backend, loaded, about)
-    checks["deterministic"] = ""  # whoever saved knows better
-    checks["second dump"] = _of_estimator(backend, lambda: _dumped_again(backend, loaded, path))
-    verdict = attempt.use(backend, loaded, reference)
-    if verdict.outcome is Outcome.ERROR_AT_USE:
-        return result | {"outcome": verdict.outcome, "reason": verdict.reason}
-    checks = {"predictions": verdict.reason} | checks
-    outcome, reason = verdict.outcome, verdict.reason
-    if verdict.same and checks["attributes"] and not checks["attributes"].startswith("n/a"):
-        outcome, reason = Outcome.STATE_DIFFERS, checks["attributes"]
-    if about["metrics"]:
-        after = metrics(loaded, reference.X, reference.y)
-        result["metrics"] = {
-            name: {"before": before, "after": after[name]}
-            for name, before in about["metrics"].items()
-        }
-    if backend_id in WEIGHED:
-        result["steps"] = [structs.asdict(step) for step in costs(loaded, backend, reference.X)]
-    return result | {
-        "outcome": outcome,
-        "reason": reason,
-        "label_changes": verdict.label_changes,
-        "largest_difference": verdict.largest_difference,
-        "checks": checks,
-    }
+def _refit(estimator: Any, X: Any, y: Any) -> Any:
+    """Fit a clone on the held-out rows, and ask it; there is nothing to compare then."""
+    from sklearn.base import clone
+
+    again = clone(estimator).fit(X, y)
+    getattr(again, next(name for name in METHODS if hasattr(again, name)))(X)
+    return state(None)
 
 
 def metrics(estimator: Any, X: Any, y: Any) -> dict[str, Any]:
@@ -159,51 +97,223 @@ def _rows(X: Any, rows: Any) -> Any:
     return [X[row] for row in rows] if isinstance(X, list) else X[rows]
 
 
-def _checks(backend: Backend, loaded: Any, about: dict[str, Any]) -> dict[str, str]:
-    """Return what is wrong with a loaded estimator, by check; empty texts if nothing is."""
-    from sklearn.base import clone
+def _metrics(estimator: Any, X: Any, y: Any) -> dict[str, Any]:
+    """Return the metrics; none where no classes are predicted, or several for each row."""
+    import numpy as np
 
-    reference = about["reference"]
-
-    def attributes() -> str:
-        return differences(about["state"], state(loaded))
-
-    def parameters() -> str:
-        return differences(about["parameters"], state(loaded.get_params()))
-
-    def cloned() -> str:
-        return differences(about["clone"], state(clone(loaded)))
-
-    def refit() -> str:
-        again = clone(loaded).fit(reference.X, reference.y)
-        getattr(again, reference.first_use)(reference.X)
-        return ""
-
-    checks = {"attributes": attributes, "parameters": parameters, "clone": cloned, "refit": refit}
-    return {name: _of_estimator(backend, check) for name, check in checks.items()}
-
-
-def _of_estimator(backend: Backend, check: Callable[[], str]) -> str:
-    if backend.claims.returns != "estimator":
-        return f"n/a: it is a {backend.claims.returns}, not an estimator"
+    if y is None or np.ndim(y) != 1 or getattr(estimator, "classes_", None) is None:
+        return {}
     try:
-        return check()
+        return metrics(estimator, X, y)
+    except NoScoresError:
+        return {}
+
+
+METRICS = "metrics"
+
+FACTS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "parameters": _parameters,
+    "clone": _clone,
+    METRICS: _metrics,
+    "refit": _refit,
+}
+"""What the fresh pipeline tells, and then the loaded one, from estimator, rows and truth."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What the fresh pipeline has told.
+
+    Attributes:
+        path: of a pickle of the fact.
+        original: path of the :class:`~persistbench.integrity.answers.Reference` of what was asked.
+        reason: why there is no such fact; empty if there is one.
+    """
+
+    path: str
+    original: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the interpreter is to open.
+
+    Attributes:
+        backend: its id.
+        trusted: names that the file of the pipeline trusts.
+        path: of the artifact.
+        original: path of the :class:`~persistbench.integrity.answers.Reference` of what was saved.
+        facts: by name of the check.
+    """
+
+    backend: str
+    trusted: tuple[str, ...]
+    path: str
+    original: str
+    facts: dict[str, Fact]
+
+
+def main(request: str) -> None:
+    """Print what is known of an artifact.
+
+    Args:
+        request: a :class:`Request`, as JSON.
+    """
+    words = json.loads(request)
+    facts = {name: Fact(**fact) for name, fact in words.pop("facts").items()}
+    asked = Request(**{**words, "facts": facts})
+    backend = backends.for_trials()[asked.backend].trusting(tuple(asked.trusted))
+    print(json.dumps(examined(backend, asked)))
+
+
+def examined(backend: Backend, request: Request) -> dict[str, Any]:
+    """Load an artifact and return all that is then known of it, by the name of the fact."""
+    path = Path(request.path)
+    result: dict[str, Any] = {
+        "bytes": path.stat().st_size,
+        "checks": {},
+        METRICS: {},
+        "steps": [],
+    }
+    loaded, opened = attempt.load(backend, str(path))
+    if not opened.same:
+        return result | {"verdict": asdict(opened)}
+    try:
+        original = _original(request.original)
     except Exception as error:
+        reason = f"the held-out rows cannot be read in another process: {explain(error)}"
+        unread = replace(of_exception(Outcome.ERROR_AT_BUILD, error), reason=reason)
+        return result | {"verdict": asdict(unread)}
+    # Before it is used: some estimators note something then (a vectorizer, the address of its
+    # stop words).
+    checks: dict[str, str] = {}
+    held = state(None)
+    if backend.claims.returns == "estimator":
+        held = state(loaded)
+        checks["attributes"] = _attributes(original.state, held)
+        for name in _COMPARED:
+            checks[name] = _told(request, name, original, loaded)
+        checks["second dump"] = _dumped_again(backend, loaded, path)
+    else:
+        no_estimator = f"n/a: it is a {backend.claims.returns}, not an estimator"
+        checks = dict.fromkeys(("attributes", *_COMPARED, "second dump"), no_estimator)
+    verdict = attempt.use(backend, loaded, original)
+    checks = {"predictions": _predictions(verdict)} | checks | {"deterministic": ""}
+    if verdict.outcome is Outcome.ERROR_AT_USE:
+        return result | {"verdict": asdict(verdict)}
+    result[METRICS], checks[METRICS] = _before_and_after(request, original, loaded)
+    if backend.id in WEIGHED:
+        result["steps"], checks["steps"] = _steps(backend, loaded, original)
+    for name in (METRICS, "steps"):  # they have a place of their own in the record
+        checks = {one: text for one, text in checks.items() if text or one != name}
+    verdict = _with_state(verdict, checks["attributes"], original.state, held)
+    return result | {"verdict": asdict(verdict), "checks": checks}
+
+
+_COMPARED = tuple(name for name in FACTS if name != METRICS)
+
+
+def _original(path: str) -> Reference:
+    result: Reference = pickle.loads(Path(path).read_bytes())
+    return result
+
+
+def _attributes(before: State, held: State) -> str:
+    try:
+        return differences(before, held)
+    except Exception as error:
+        return failed(error)
+
+
+def _known(request: Request, name: str, original: Reference) -> Any:
+    """Return what the fresh pipeline has told.
+
+    Raises:
+        LookupError: it has not told it; the text says why.
+    """
+    fact = request.facts[name]
+    if fact.reason:
+        raise LookupError(fact.reason)
+    try:
+        told = pickle.loads(Path(fact.path).read_bytes())
+        if fact.original != request.original:  # it was built again, because a process has died
+            other = differences(_original(fact.original).state, original.state)
+            if other:
+                raise LookupError(failed("no two builds of the pipeline are the same"))
+    except LookupError:
+        raise
+    except Exception as error:
+        raise LookupError(failed(error)) from error
+    return told
+
+
+def _told(request: Request, name: str, original: Reference, loaded: Any) -> str:
+    """Return how what a loaded pipeline tells differs; empty if it does not."""
+    try:
+        before = _known(request, name, original)
+        rows = copy.deepcopy((original.X, original.y))
+    except LookupError as unknown:
+        return str(unknown)
+    except Exception as error:
+        return failed(error)
+    try:
+        with one_thread():
+            own = FACTS[name](loaded, *rows)
+    except Exception as error:  # the fresh pipeline has told it
         return explain(error)
+    return _attributes(before, own)
 
 
 def _dumped_again(backend: Backend, loaded: Any, path: Path) -> str:
     second = path.with_name(f"{path.name}.second")
-    backend.dump(backend.payload(loaded, None), str(second))
-    same = filecmp.cmp(second, path, shallow=False)
+    try:
+        verdict = attempt.dump(backend, loaded, None, str(second))
+        if not verdict.same:
+            return f"what was loaded cannot be dumped: {verdict.reason}"
+        same = filecmp.cmp(second, path, shallow=False)
+    except Exception as error:
+        return failed(error)
     return "" if same else "a dump of what was loaded differs from the artifact"
 
 
-def bound(backend_id: str, pipeline: str) -> Backend:
-    """Return the backend, which admits what the file of the pipeline names."""
-    return Cell(catalogue.get(pipeline), backends.get(backend_id)).backend
+def _predictions(verdict: Verdict) -> str:
+    """Return what is wrong with the answers; that our check cannot compare them is not."""
+    return failed(verdict.reason) if verdict.fault is Blame.CHECK else verdict.reason
+
+
+def _before_and_after(
+    request: Request, original: Reference, loaded: Any
+) -> tuple[dict[str, Any], str]:
+    """Return the metrics by set, and why there are none, if that is a failure."""
+    try:
+        told = _known(request, METRICS, original)
+        after = {}
+        if told:
+            with one_thread():
+                after = metrics(loaded, original.X, original.y)
+    except LookupError as unknown:
+        return {}, str(unknown)
+    except Exception as error:
+        return {}, failed(error)
+    return {name: {"before": told[name], "after": after[name]} for name in told}, ""
+
+
+def _steps(backend: Backend, loaded: Any, original: Reference) -> tuple[list[dict[str, Any]], str]:
+    """Return what each step costs, and why there is nothing, if that is a failure."""
+    try:
+        return [structs.asdict(step) for step in costs(loaded, backend, original.X)], ""
+    except Exception as error:
+        return [], failed(error)
+
+
+def _with_state(verdict: Verdict, changed: str, before: State, held: State) -> Verdict:
+    """Return a verdict on the answers with what is to be said of the state."""
+    if verdict.same and changed and not changed.startswith("n/a"):
+        verdict = replace(verdict, outcome=Outcome.STATE_DIFFERS, reason=changed)
+    unknown = [f"state: {text}" for text in (*before.uncompared, *held.uncompared)]
+    return replace(verdict, uncompared=tuple(dict.fromkeys((*verdict.uncompared, *unknown))))
 
 
 if __name__ == "__main__":
-    _action, *_arguments = sys.argv[1:]
-    print(json.dumps((save if _action == "save" else load)(*_arguments)))
+    main(*sys.argv[1:])

@@ -50,6 +50,7 @@ class Trial:
             **condition,
             "outcome": verdict.outcome,
             "reason": verdict.reason,
+            **_about(verdict),
             **facts,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "python": platform.python_version(),
@@ -104,6 +105,12 @@ class Task:
     def __call__(self) -> list[Record]:
         """Make the trials."""
         return self.make(self.trials)
+
+
+def _about(verdict: Verdict) -> Record:
+    """Return what else is to be said of an outcome; nothing where there is nothing to say."""
+    facts = {"uncompared": list(verdict.uncompared), "blame": verdict.fault}
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 @cache

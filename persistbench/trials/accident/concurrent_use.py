@@ -24,7 +24,6 @@ from typing import Any
 
 from persistbench.backends import Backend
 from persistbench.case import Case
-from persistbench.cases import catalogue
 from persistbench.cases.building import BuildError
 from persistbench.cells import attempt
 from persistbench.cells.cell import Cell
@@ -88,7 +87,7 @@ class ConcurrentUse(base.OneByOne):
         return _saving.WAYS
 
     def inputs(self, subject: str, condition: str | None) -> str:
-        return catalogue.get(subject).key
+        return _artifacts.inputs([subject])
 
     def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:
         if sys.platform != "linux":

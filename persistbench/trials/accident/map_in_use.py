@@ -12,7 +12,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ import numpy as np
 
 from persistbench import sandbox
 from persistbench.backends import Backend
-from persistbench.cases import catalogue
+from persistbench.case import Case
+from persistbench.cases import building
+from persistbench.cases.building import BuildError, Job
 from persistbench.cells import attempt
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
@@ -66,7 +68,7 @@ class MapInUse(base.Kind):
     """Changes of a mapped file, and maps of what cannot be mapped."""
 
     name = "map-in-use"
-    version = 2
+    version = 3
     result_type = Result
 
     @property
@@ -79,7 +81,7 @@ class MapInUse(base.Kind):
         return () if subject == COMPRESSED and backend.claims.memory_maps else ("r",)
 
     def inputs(self, subject: str, condition: str | None) -> str:
-        return " ".join(catalogue.get(name).key for name in self.selection.pipelines)
+        return _artifacts.inputs(self.selection.pipelines)
 
     def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
         opened: list[dict[str, Opened]] = [{} for _ in trials]
@@ -99,13 +101,21 @@ class MapInUse(base.Kind):
 
     def _prepared(self, cell: Cell, folder: Path) -> Verdict:
         """Put the artifact into a folder, and beside it another version if it can be mapped."""
-        verdict = _artifacts.right(cell)
-        if not verdict.same:
-            return verdict
-        shutil.copyfile(cell.artifact, folder / _THIS)
+        right = _artifacts.right(cell)
+        if not right.same:
+            return right
         if not cell.backend.claims.memory_maps:
-            return verdict
-        return sandbox.run(_save_two, cell, folder, limits=self.limits)
+            shutil.copyfile(cell.artifact, folder / _THIS)
+            return sandbox.run(_keep_original, cell, folder, limits=self.limits)
+        try:
+            (done,) = building.do(cell.pipeline, [Job(_save_two, (cell.backend, folder))], folder)
+        except BuildError as error:
+            return error.verdict
+        verdict: Verdict = done.facts
+        if verdict.same:
+            done.original.replace(folder / _ORIGINAL)
+            verdict = sandbox.run(_told_apart, cell.backend, folder, limits=self.limits)
+        return verdict
 
 
 def together(opened: dict[str, Opened]) -> Result:
@@ -119,7 +129,7 @@ def together(opened: dict[str, Opened]) -> Result:
     if reason and len({one.verdict.reason for one in opened.values()}) > 1:
         reason = f"{name}: {reason}"
     return Result(
-        Verdict(worst.verdict.outcome, reason),
+        replace(worst.verdict, reason=reason),
         _any(one.mapped for one in opened.values()),
         _any(one.file_changed for one in opened.values()),
         {
@@ -135,21 +145,42 @@ def _any(facts: Iterable[bool | None]) -> bool | None:
 
 
 @in_child
-def _save_two(one: Cell, folder: Path) -> Verdict:
-    """Save a pipeline, and another version of it that answers otherwise.
+def _keep_original(one: Cell, folder: Path) -> Verdict:
+    """Put what the original answers beside its artifact."""
+    (folder / _ORIGINAL).write_bytes(pickle.dumps(one.load_original(), protocol=5))
+    return Verdict(Outcome.SAME)
+
+
+@in_child
+def _save_two(case: Case, backend: Backend, folder: Path) -> Verdict:
+    """Save a fresh pipeline, and another version of it that answers otherwise.
 
     Both are made in one way: each number of the other lies where it lies in the first.
     """
-    original = one.fitted.load_reference()
-    estimator = one.fitted.load_estimator()
+    verdict = Verdict(Outcome.SAME)
     for name, change in ((_THIS, bytearray), (_OTHER, _negated)):
-        version = _rebuilt(estimator, change)
-        verdict = attempt.dump(one.backend, version, original.X, str(folder / name))
+        try:
+            version = _rebuilt(case.estimator, change)
+        except Exception as error:
+            return child.of_exception(Outcome.ERROR_AT_DUMP, error)
+        verdict = attempt.dump(backend, version, case.X, str(folder / name))
         if not verdict.same:
-            return verdict
-    if _artifacts.opened(one.backend, folder / _OTHER, original).same:
-        return Verdict(Outcome.UNSUPPORTED, "no other version of it can be made")
+            break
     return verdict
+
+
+@in_child
+def _told_apart(backend: Backend, folder: Path) -> Verdict:
+    """Return whether the other version answers otherwise than the original."""
+    loaded, verdict = attempt.load(backend, str(folder / _OTHER))
+    if verdict.same and attempt.use(backend, loaded, _original(folder)).same:
+        return Verdict(Outcome.UNSUPPORTED, "no other version of it can be made")
+    return Verdict(Outcome.SAME)
+
+
+def _original(folder: Path) -> Reference:
+    result: Reference = pickle.loads((folder / _ORIGINAL).read_bytes())
+    return result
 
 
 def _rebuilt(estimator: Any, change: Callable[[pickle.PickleBuffer], bytearray]) -> Any:
@@ -167,7 +198,7 @@ def _negated(buffer: pickle.PickleBuffer) -> bytearray:
 @in_child
 def _try(one: Cell, folder: Path, subject: str, mode: str) -> Iterator[Opened]:
     """Map a copy of the artifact, predict, change the file, predict again."""
-    original = one.fitted.load_reference()
+    original = _original(folder)
     path = Path("artifact").resolve()
     shutil.copyfile(folder / _THIS, path)
     if subject not in CHANGES:
@@ -239,7 +270,7 @@ def _untouched(path: Path, other: Path) -> None:
     pass
 
 
-_THIS, _OTHER = "this", "other"
+_THIS, _OTHER, _ORIGINAL = "this", "other", "original"
 WRITTEN, COMPRESSED, FILE = "written by use", "compressed", "file object"
 CHANGES: dict[str, Callable[[Path, Path], None]] = {
     "truncated": _truncated,

@@ -134,10 +134,9 @@ class Scanners(base.OneByOne):
         return (MARKER, CLEAN)
 
     def inputs(self, subject: str, condition: str | None) -> str:
-        shapes = (shape.key for shape in payloads.discover().values())
-        return " ".join(
-            [version(subject), *(shapes if condition == MARKER else self.selection.pipelines)]
-        )
+        if condition == CLEAN:
+            return f"{version(subject)} {_artifacts.inputs(self.selection.pipelines)}"
+        return " ".join([version(subject), *(one.key for one in payloads.discover().values())])
 
     def facts(self, trial: Trial) -> dict[str, Any]:
         return {"version": version(trial.subject)}
