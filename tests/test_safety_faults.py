@@ -1,5 +1,7 @@
 """Damage is done as planned, and its outcome is what a fresh process would see."""
 
+import contextlib
+import errno
 import io
 import os
 import pickle
@@ -13,8 +15,8 @@ import pytest
 from persistbench import sandbox
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
-from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import _artifacts, selection
+from persistbench.outcomes import Blame, Outcome, Verdict
+from persistbench.trials import base, kinds, selection
 from persistbench.trials.accident import _damage, _faults
 from persistbench.trials.accident._damage import Fault
 from persistbench.trials.accident.bit_flip import BitFlip
@@ -139,7 +141,7 @@ def test_fault_does_not_reach_the_next(
     assert fragile.examine().same
     path = tmp_path / "artifact"
     path.write_bytes(fragile.artifact.read_bytes())
-    tried = _damage.Tried(fragile, path, *pickle.loads(_artifacts.original(fragile)))
+    tried = _damage.Tried(fragile, path, fragile.load_original())
     harmless, aborts, poisons, hangs = Fault(3, 0), Fault(0, 0), Fault(1, 0), Fault(2, 0)
     batch = [harmless, aborts, harmless, poisons, harmless, hangs, harmless, Fault(2)]
     result = [verdict.outcome for verdict in _damage.verdicts(tried, batch, together)]
@@ -178,3 +180,63 @@ def test_backend_that_is_not_right_is_not_damaged() -> None:
     (record,) = task()
     assert record["outcome"] == Outcome.ERROR_AT_DUMP
     assert (record["tried"], record["counts"]) == (0, {})
+
+
+class Unstartable(Double):
+    """Right, and then something lets no process begin that is to open a damaged artifact."""
+
+
+@pytest.mark.parametrize("kind", [Truncation, BitFlip])
+@pytest.mark.parametrize("end", ["dies", "raises", "is not started"])
+def test_batch_that_could_not_begin_counts_nothing(
+    kind: type[Kind], end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the process ends before it opens a damaged artifact, no fault has been tried."""
+    backend = Unstartable()
+    answers = sandbox.answers
+
+    @contextlib.contextmanager
+    def not_damaged(*arguments: Any) -> Iterator[None]:
+        if end == "raises":
+            raise OSError(errno.EFBIG, "File too large")
+        os.abort()
+        yield
+
+    def not_started(function: Any, *rest: Any, **more: Any) -> Any:
+        if function is _damage._open_each:
+            no_child = Verdict(Outcome.CRASH, "no child process can be started")
+            raise sandbox.DeadError(no_child)
+        return answers(function, *rest, **more)
+
+    if end == "is not started":
+        monkeypatch.setattr(sandbox, "answers", not_started)
+    else:
+        monkeypatch.setattr(_damage, "damaged", not_damaged)
+    with known(monkeypatch, backend):
+        (task,) = kind(selection.Selection(("small",), (backend,), 100, ENOUGH)).tasks()
+        result = task()
+    assert all(record["tried"] == 0 and not record["counts"] for record in result)
+    assert {record["outcome"] for record in result} == {Outcome.CRASH}
+
+
+def test_batch_that_the_machine_did_not_let_begin_has_no_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the machine is to blame, the batches are made another time."""
+    dead = sandbox.DeadError(Verdict(Outcome.CRASH, "no memory", fault=Blame.MACHINE))
+    answers = sandbox.answers
+
+    def full(function: Any, *rest: Any, **more: Any) -> Any:
+        if function is _damage.try_all:
+            raise dead
+        return answers(function, *rest, **more)
+
+    monkeypatch.setattr(sandbox, "answers", full)
+    (task,) = Truncation(selection.usual(["small"], ["pickle-5"])).tasks()
+    assert task() == []
+
+
+def test_every_child_has_a_memory_limit() -> None:
+    """No process of these trials may take all the memory of the machine."""
+    limits = [kind.limits for kind in kinds.discover().values()] + [_damage.LIMITS, base.LIMITS]
+    assert all(one.memory for one in limits)

@@ -6,7 +6,6 @@ process that has only imported libraries and read what the original answered. So
 fault has done to a process reaches the next fault.
 """
 
-import pickle
 import shutil
 import time
 from collections.abc import Generator, Iterator
@@ -43,27 +42,43 @@ class Fault:
 
 
 @in_child
-def try_all(
-    cell: Cell, original: bytes, batches: list[list[Fault]], patience: float
-) -> Iterator[Any]:
+def try_all(cell: Cell, batches: list[list[Fault]], patience: float) -> Iterator[Any]:
     """Yield the verdict on the undamaged artifact, then a list for each batch, while there is time.
+
+    If a fault cannot be tried, the last answer is the verdict that says why.
 
     Args:
         cell: whose artifact is right.
-        original: see :func:`persistbench.trials._artifacts.original`.
         batches: the faults.
         patience: seconds; a batch that has begun is ended.
     """
     sandbox.fork_from_here()
     path = Path("artifact").absolute()
     shutil.copyfile(cell.artifact, path)
-    tried = Tried(cell, path, *pickle.loads(original))
+    tried = Tried(cell, path, cell.load_original())
     started = time.monotonic()
     seconds = yield from _undamaged(tried)
     for batch in batches:
         if time.monotonic() - started > patience:
             return
-        yield list(verdicts(tried, batch, together=seconds < QUICK_SECONDS))
+        try:
+            yield list(verdicts(tried, batch, together=seconds < QUICK_SECONDS))
+        except NotBegunError as error:
+            yield error.verdict
+            return
+
+
+class NotBegunError(Exception):
+    """A fault was not tried: the process ended before it opened the damaged artifact.
+
+    Attributes:
+        verdict: how the process ended.
+    """
+
+    def __init__(self, verdict: Verdict) -> None:
+        """Take the verdict."""
+        super().__init__(verdict.reason)
+        self.verdict = verdict
 
 
 @dataclass(frozen=True)
@@ -73,18 +88,16 @@ class Tried:
     Attributes:
         cell: whose artifact is right.
         path: of the copy that is damaged.
-        reference: what the original answers.
-        held: what it holds.
+        reference: what the original answers, and what it holds.
     """
 
     cell: Cell
     path: Path
     reference: Reference
-    held: Any
 
     def open(self) -> Verdict:
         """Load it, use it and compare, as it is now."""
-        return _artifacts.opened(self.cell.backend, self.path, self.reference, self.held)
+        return _artifacts.opened(self.cell.backend, self.path, self.reference)
 
 
 def _undamaged(tried: Tried) -> Generator[Any, None, float]:
@@ -117,22 +130,30 @@ def verdicts(tried: Tried, batch: list[Fault], together: bool) -> Iterator[Verdi
             forking. It then opens the undamaged artifact after each fault, and ends if that is
             not what it should be. A fault that may have killed it is tried again by a child of
             its own, whose verdict counts.
+
+    Raises:
+        NotBegunError: a process has ended before it opened what is damaged, so that no fault is
+            the reason.
     """
     left, alone = batch, not together
     while left:
         group = left[:1] if alone else left
         alone = not together
-        verdict = None
+        verdict, opening = None, False
         try:
             for answer in sandbox.answers(_open_each, tried, group, limits=LIMITS):
                 if isinstance(answer, Verdict):
                     verdict = answer
+                elif opening := answer == _OPENING:
+                    verdict = None
                 else:  # nothing has happened to the child
                     yield cast(Verdict, verdict)
                     left = left[1:]
         except sandbox.DeadError as death:
             shutil.copyfile(tried.cell.artifact, tried.path)
             if len(group) == 1:
+                if not opening:
+                    raise NotBegunError(death.verdict) from death
                 yield death.verdict
                 left = left[1:]
             else:
@@ -140,14 +161,18 @@ def verdicts(tried: Tried, batch: list[Fault], together: bool) -> Iterator[Verdi
 
 
 @in_child
-def _open_each(tried: Tried, faults: list[Fault]) -> Iterator[Verdict | bool]:
-    """Yield two answers for each fault: the verdict, and True."""
+def _open_each(tried: Tried, faults: list[Fault]) -> Iterator[Verdict | str]:
+    """Yield three answers for each fault: that the artifact is damaged, the verdict, the end."""
     for fault in faults:
         with damaged(tried.path, tried.cell.artifact, fault):
+            yield _OPENING
             yield tried.open()
-        yield True
+        yield _MENDED
         if len(faults) > 1 and not tried.open().same:
             return
+
+
+_OPENING, _MENDED = "opening", "mended"
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from persistbench import sandbox
 from persistbench.backends import Backend
-from persistbench.cases import catalogue
+from persistbench.cases import building
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.trials import _artifacts, base
 from persistbench.trials.accident import _damage
@@ -45,7 +45,7 @@ class Faults(base.Kind):
 
     shared = ("subject", "backend")
     result_type = Result
-    limits = sandbox.Limits(_damage.LIMITS.seconds * BATCH + 60)
+    limits = building.limits(_damage.LIMITS.seconds * BATCH + 60)
 
     @property
     @abstractmethod
@@ -70,7 +70,7 @@ class Faults(base.Kind):
         return [f"{start:05d}-{min(start + BATCH, self.count) - 1:05d}" for start in starts]
 
     def inputs(self, subject: str, condition: str | None) -> str:
-        return catalogue.get(subject).key
+        return _artifacts.inputs([subject])
 
     def facts(self, trial: Trial) -> dict[str, Any]:
         return {"wanted": self.count}
@@ -86,17 +86,28 @@ class Faults(base.Kind):
         batches = [_batch(planned, trial) for trial in trials]
         left = list(batches)
         try:
-            work = (cell, _artifacts.original(cell), batches, self.selection.patience)
+            work = (cell, batches, self.selection.patience)
             with closing(sandbox.answers(_damage.try_all, *work, limits=self.limits)) as answers:
                 undamaged = next(answers)
                 if not undamaged.same:
                     yield from [Result(undamaged)] * len(trials)
                     return
                 for verdicts in answers:
+                    if isinstance(verdicts, Verdict):
+                        yield from _not_begun(verdicts, len(left))
+                        return
                     yield _together(left.pop(0), verdicts, size)
         except sandbox.DeadError as death:
-            # A process has died that opens no damaged artifact: no fault is the reason.
-            yield from [Result(death.verdict)] * len(left)
+            yield from _not_begun(death.verdict, len(left))
+
+
+def _not_begun(verdict: Verdict, count: int) -> Iterator[Result]:
+    """Yield the results of batches that could not begin: nothing was tried, no fault is counted.
+
+    Where the machine is to blame there are none, and the batches are made another time.
+    """
+    if not verdict.machine_fault:
+        yield from [Result(verdict)] * count
 
 
 def _batch(planned: list[Fault], trial: Trial) -> list[Fault]:
@@ -108,7 +119,7 @@ def _together(batch: Sequence[Fault], verdicts: Sequence[Verdict], size: int) ->
     """Return what the faults of one batch did."""
     names = [name for name in map(_name, verdicts) if name]
     return Result(
-        worst(verdicts),
+        replace(worst(verdicts), fault=None),  # the damage is ours
         size,
         counts=dict(Counter(str(verdict.outcome) for verdict in verdicts)),
         errors=dict(Counter(names)),

@@ -13,7 +13,7 @@ class BitFlip(Faults):
     """As many flipped bits as the user selects."""
 
     name = "bit-flip"
-    version = 1
+    version = 2
 
     @property
     def count(self) -> int:

@@ -10,7 +10,7 @@ class Truncation(Faults):
     """Lengths of the artifact: none at all, all but one byte, and others at random."""
 
     name = "truncation"
-    version = 1
+    version = 2
     count = 200
 
     def plan(self, seed: str, size: int) -> list[Fault]:
