@@ -4,24 +4,42 @@ import ast
 import functools
 import importlib
 import inspect
+import itertools
 import os
 import pkgutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from sklearn.decomposition import PCA
 
+from persistbench import backends, cache
+from persistbench.cases import catalogue
 from persistbench.errors import UserError
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import accident, attack, base
+from persistbench.records import libraries
+from persistbench.trials import (
+    accident,
+    attack,
+    base,
+    custom_code,
+    exactness_child,
+    kinds,
+    survival,
+)
+from persistbench.trials.accident import _members, _secrets
 from persistbench.trials.accident._faults import BATCH, Faults, Result
 from persistbench.trials.accident.truncation import Truncation
+from persistbench.trials.attack import _bombs, _onnx_bombs, payloads, scanners
 from persistbench.trials.base import NO_ANSWER, in_child
+from persistbench.trials.custom_code import CustomCode
+from persistbench.trials.exactness import Exactness
 from persistbench.trials.selection import Selection, usual
+from persistbench.trials.survival import Survival
 from persistbench.trials.trial import Trial
 from tests._doubles import Missing, known
 
@@ -195,3 +213,100 @@ def test_damage_without_a_bit_can_be_recorded() -> None:
     record = trial.record(result.verdict, **kind.facts(trial), **result.facts)
     assert record["silent"] == silent
     assert record["wanted"] == Truncation.count > BATCH
+
+
+SAVE_NO_PIPELINE = {
+    "code",
+    "looking",
+    "bombs",
+    "failed-save",
+    "false-success",
+    "leaks",
+    "read-only-map",
+    "survival",
+    "custom-code",
+}
+"""The kinds that save something else; of scanners, what is marked is no pipeline, either."""
+
+KINDS = [*kinds.discover().values(), Exactness, Survival, CustomCode]
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a catalogue with one pipeline, which imports pandas, and a helper."""
+    (tmp_path / "mine.py").write_text("import pandas as pd\n")
+    (tmp_path / "_helper.py").touch()
+    mine = catalogue.Pipeline("mine", tmp_path / "mine.py", "package")
+    monkeypatch.setattr(catalogue, "discover", lambda *_: {"mine": mine})
+    monkeypatch.setattr(survival, "instances", lambda: {"PCA": (PCA, 0)})
+    return tmp_path
+
+
+def keys(kind: type[base.Kind]) -> set[str]:
+    """Return the keys of all trials about the pipeline; of a kind without pipelines, all."""
+    selected = Selection(("mine",), (backends.get("joblib"), backends.get("skops")))
+    trials = [one for task in kind(selected).tasks() for one in task.trials]
+    return {one.key for one in trials if one.condition != scanners.MARKER}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_keys_change_with_the_pipeline_and_with_nothing_else(
+    kind: type[base.Kind], own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file, its helpers and its libraries count; other libraries and other kinds do not."""
+    seen = [keys(kind)]
+    assert seen[0]
+    (own / "mine.py").write_text("import pandas\n# changed")
+    seen.append(keys(kind))
+    (own / "_helper.py").write_text("# changed")
+    seen.append(keys(kind))
+    version = libraries.version
+    monkeypatch.setattr(libraries, "version", lambda n: "99" if n == "pandas" else version(n))
+    seen.append(keys(kind))
+    for before, after in itertools.pairwise(seen):
+        assert (before == after) if kind.name in SAVE_NO_PIPELINE else not before & after
+    monkeypatch.setattr(cache, "environment", lambda: "another library is installed")
+    assert keys(kind) == seen[-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "attribute"),
+    [
+        (Exactness, exactness_child, "__file__"),
+        (CustomCode, custom_code, "PROGRAM"),
+        (kinds.discover()["bombs"], _bombs, "__file__"),
+        (kinds.discover()["bombs"], _onnx_bombs, "__file__"),
+        (kinds.discover()["leaks"], _secrets, "__file__"),
+        (kinds.discover()["leaks"], _members, "__file__"),
+        (kinds.discover()["false-success"], _members, "__file__"),
+        (kinds.discover()["failed-save"], _members, "__file__"),
+    ],
+    ids=lambda one: getattr(one, "__name__", str(one)),
+)
+def test_keys_change_with_a_program_and_with_what_is_saved(
+    kind: type[base.Kind],
+    module: ModuleType,
+    attribute: str,
+    own: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What another process runs, and the files that say what is saved, are in the key."""
+    before = keys(kind)
+    path = Path(getattr(module, attribute))
+    changed = own / "changed"
+    changed.write_bytes(path.read_bytes() + b"# changed")
+    monkeypatch.setattr(module, attribute, changed)
+    assert not before & keys(kind)
+
+
+@pytest.mark.parametrize("name", ["code", "looking"])
+def test_keys_change_with_the_payload(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of a trial with a payload changes with the payload's file."""
+    kind = kinds.discover()[name]
+    selected = usual(["small"], ["skops"])
+    before = {one.key for task in kind(selected).tasks() for one in task.trials}
+    shapes = {name: replace(one, key="new") for name, one in payloads.discover().items()}
+    monkeypatch.setattr(payloads, "discover", lambda: shapes)
+    after = {one.key for task in kind(selected).tasks() for one in task.trials}
+    assert before
+    assert not before & after

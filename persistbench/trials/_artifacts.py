@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from persistbench import backends
+from persistbench import backends, files
 from persistbench.backends import Backend
 from persistbench.cases import catalogue
 from persistbench.cases.catalogue import Pipeline
@@ -26,6 +26,11 @@ def inputs(pipelines: Iterable[str]) -> str:
     """
     chosen = [catalogue.get(name) for name in pipelines]
     return " ".join(f"{one.sources} {_libraries(one)}" for one in chosen)
+
+
+def code(*sources: str | Path) -> str:
+    """Return what child programs, or files that say what is saved, bring into the outcome."""
+    return files.digest(*(Path(one).read_bytes() for one in sources))
 
 
 def _libraries(pipeline: Pipeline) -> Record:

@@ -137,7 +137,11 @@ class Kind(ABC):
         return (None,)
 
     def inputs(self, subject: str, condition: str | None) -> str:
-        """Return what decides the outcome beside name, version and backend, for the key."""
+        """Return what decides the outcome beside name, version and backend, for the key.
+
+        It tells of pipelines (``_artifacts.inputs``), of child programs, and of files that say what
+        is saved (``_artifacts.code``). Other code of a kind is told by its ``version``.
+        """
         return ""
 
     def facts(self, trial: Trial) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from persistbench.backends import Backend
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import base
+from persistbench.trials import _artifacts, base
 from persistbench.trials.trial import Trial
 
 KINDS = (
@@ -75,6 +75,9 @@ class CustomCode(base.Kind):
 
     def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
         return CONDITIONS
+
+    def inputs(self, subject: str, condition: str | None) -> str:
+        return _artifacts.code(PROGRAM)
 
     def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
         kind = trials[0].subject

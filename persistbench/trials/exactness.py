@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from persistbench import files
 from persistbench.backends import Backend
 from persistbench.case import Case
 from persistbench.cases import building, catalogue
@@ -74,8 +73,7 @@ class Exactness(base.Kind):
         return self.selection.pipelines
 
     def inputs(self, subject: str, condition: str | None) -> str:
-        program = Path(exactness_child.__file__).read_bytes()
-        return f"{_artifacts.inputs([subject])} {files.digest(program)}"
+        return f"{_artifacts.inputs([subject])} {_artifacts.code(exactness_child.__file__)}"
 
     def results(self, trials: Sequence[Trial], folder: Path) -> Iterator[Result]:
         pipeline = catalogue.get(trials[0].subject)

@@ -34,7 +34,7 @@ from persistbench.backends import Backend
 from persistbench.case import Case
 from persistbench.cells import attempt
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import base
+from persistbench.trials import _artifacts, base
 from persistbench.trials.accident import _members, _saving
 from persistbench.trials.base import in_child
 from persistbench.trials.trial import Trial
@@ -84,6 +84,9 @@ class FailedSave(base.OneByOne):
 
     def conditions(self, subject: str, backend: Backend) -> Sequence[str]:
         return _saving.WAYS
+
+    def inputs(self, subject: str, condition: str | None) -> str:
+        return _artifacts.code(_members.__file__)
 
     def prepare(self, trial: Trial, backend: Backend, folder: Path) -> Verdict:
         return sandbox.run(_save_earlier, backend, folder, limits=self.limits)

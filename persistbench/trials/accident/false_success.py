@@ -15,7 +15,7 @@ from persistbench.case import Case
 from persistbench.cells import attempt
 from persistbench.outcomes import Outcome, Verdict, explain
 from persistbench.sandbox import child
-from persistbench.trials import base
+from persistbench.trials import _artifacts, base
 from persistbench.trials.accident import _members
 from persistbench.trials.base import in_child
 from persistbench.trials.trial import Trial
@@ -41,6 +41,9 @@ class FalseSuccess(base.OneByOne):
     version = 1
     subjects = _members.MEMBERS
     result_type = Result
+
+    def inputs(self, subject: str, condition: str | None) -> str:
+        return _artifacts.code(_members.__file__)
 
     def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
         backend = backend.trusting(_members.MEMBERS[trial.subject].trusted)

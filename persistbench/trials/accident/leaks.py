@@ -15,7 +15,7 @@ from typing import Any
 from persistbench.backends import Backend
 from persistbench.cells import attempt
 from persistbench.outcomes import Outcome, Verdict
-from persistbench.trials import base
+from persistbench.trials import _artifacts, base
 from persistbench.trials.accident import _members, _secrets
 from persistbench.trials.accident._unwrap import unwrap
 from persistbench.trials.base import in_child
@@ -43,6 +43,9 @@ class Leaks(base.OneByOne):
     version = 1
     subjects = _secrets.PLANTS
     result_type = Result
+
+    def inputs(self, subject: str, condition: str | None) -> str:
+        return _artifacts.code(_members.__file__, _secrets.__file__)
 
     def result(self, trial: Trial, backend: Backend, folder: Path) -> Result:
         backend = backend.trusting((_members.KEEP, "__main__.change"))

@@ -19,8 +19,8 @@ from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
 from persistbench.system import memory
-from persistbench.trials import base
-from persistbench.trials.attack import _bombs
+from persistbench.trials import _artifacts, base
+from persistbench.trials.attack import _bombs, _formats, _onnx_bombs
 from persistbench.trials.base import in_child
 from persistbench.trials.trial import Trial
 
@@ -67,6 +67,9 @@ class Bombs(base.OneByOne):
     shared = ("subject", "backend")
     subjects = _bombs.SHAPES
     result_type = Result
+
+    def inputs(self, subject: str, condition: str | None) -> str:
+        return _artifacts.code(_bombs.__file__, _formats.__file__, _onnx_bombs.__file__)
 
     def facts(self, trial: Trial) -> dict[str, Any]:
         return {"limit": backends.for_trials()[trial.backend].size_limit}
