@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,76 @@ def test_steps_are_shown_by_either_command(
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0
     assert "LogisticRegression"[:10] in result.output
+
+
+def run(*words: str | Path) -> tuple[int, str]:
+    """Return exit status and output of the command, as a user sees them."""
+    result = subprocess.run(
+        [sys.executable, "-m", "persistbench", "inspect", *words],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+    return result.returncode, (result.stdout + result.stderr).decode()
+
+
+@pytest.mark.parametrize("more", [(), ("--steps", "--trusted")])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("empty", "is empty: save the pipeline again"),
+        (".", "is a folder: name the file"),
+        ("absent", "There is no file"),
+        ("pipe", "is a device, a pipe or a socket: copy"),
+        ("nonsense", "--backend"),
+        ("cut", "--backend"),
+        ("x" * 300, "check the path"),
+        (os.fsdecode(b"\xff\x1b[2J"), "There is no file"),
+    ],
+)
+def test_input_that_is_no_artifact_is_one_sentence(
+    name: str, sentence: str, more: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The command ends with 2 and says what to do, with and without --steps."""
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "nonsense").write_bytes(b"nonsense \x1b[2J")
+    (tmp_path / "cut").write_bytes(pickle.dumps(["\x1b[2J"] * 10)[:-3])
+    status, output = run(tmp_path / name, "--backend", "pickle-5", *more)
+    assert status == 2
+    (line,) = output.splitlines()
+    assert line.startswith("persistbench: ")
+    assert line.isprintable()
+    assert sentence in line
+
+
+def test_dict_of_a_model_and_its_columns_is_a_table(case: Case, tmp_path: Path) -> None:
+    """Keys are printable, shared parts are named, and what looks like markup is text."""
+    path = tmp_path / "[red]\x1b[2J[b]"
+    held = {"model": case.estimator[0], "best": case.estimator[0], "a\x1b[2J[/]": [1], ":cat:": 2}
+    PICKLE.dump(held, str(path))
+    status, output = run(path, "--backend", "pickle-5", "--steps", "--trusted")
+    assert status == 0
+    assert all(line.isprintable() for line in output.splitlines())
+    assert "shared with model" in output
+    for text in ("[red]\\x1b[2J[b]", "a\\x1b[2J[/]", ":cat:"):
+        assert text in output
+
+
+def test_terminal_without_unicode_is_shown_a_key(tmp_path: Path) -> None:
+    """What the terminal cannot show is printed as its code."""
+    PICKLE.dump({"größe": [1]}, str(tmp_path / "artifact"))
+    words = ["inspect", str(tmp_path / "artifact"), "--backend", "pickle-5"]
+    for more in ([], ["--steps", "--trusted"]):
+        result = CliRunner(charset="ascii").invoke(app, [*words, *more])
+        assert result.exit_code == 0, result.exception
+        assert "gr\\xf6" in result.output
+
+
+def test_name_that_nothing_uses_is_said(hostile: Path) -> None:
+    """Without --steps nothing is loaded, so no name is admitted."""
+    words = ["inspect", str(hostile), "--backend", "pickle-5", "--trust", "a.b"]
+    assert "--trust has no effect without --steps" in CliRunner().invoke(app, words).output
 
 
 def test_former_command_is_hidden() -> None:

@@ -199,16 +199,18 @@ def _print_steps(artifact: Path, backend: Backend, trust: list[str] | None, trus
     kept, steps = measured.of_artifact(artifact, backend, tuple(trust or ()), trusted, notes.append)
     table = Table(title=Text(_printable(f"{artifact}: {_size(kept)}")), title_justify="left")
     for heading in ("step", "class", "size", "load", "largest attribute"):
-        table.add_column(heading, justify="right" if heading in ("size", "load") else "left")
+        justify: Any = "right" if heading in ("size", "load") else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
     for step in steps:
         load = units.human(step.load_seconds, "seconds") if step.load_seconds else "n/a"
         remarks = [f"{step.largest} ({_size(step.largest_bytes)})"] if step.largest else []
         remarks += [f"shared with {name}" for name in step.shared]
         remarks += [f"{name}: n/a" for name in step.unpickled]
-        row = (step.step, step.kind, _size(step.bytes), load, "\n".join(map(_printable, remarks)))
-        table.add_row(*map(Text, row))
+        row = (step.step, step.kind, _size(step.bytes), load)
+        about = "\n".join(map(_printable, remarks))
+        table.add_row(*(Text(_printable(cell)) for cell in row), Text(about))
     Console().print(table)
-    for sentence in (*notes, advice(steps)):
+    for sentence in filter(None, (*notes, advice(steps))):
         print(_printable(sentence))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from persistbench import sandbox
 from persistbench.backends import Backend
 from persistbench.errors import UserError
+from persistbench.measure import artifact
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
 
@@ -44,7 +45,7 @@ def inspect(path: Path, backend: Backend) -> list[Inspection]:
         backend: the backend that saved the artifact.
 
     Raises:
-        UserError: there is no such file, a library is missing, or the library has no inspection.
+        UserError: the file cannot be read, a library is missing, or the library has no inspection.
     """
     if backend.missing:
         raise UserError(backend.unavailable + ".")
@@ -53,8 +54,7 @@ def inspect(path: Path, backend: Backend) -> list[Inspection]:
             f"The library of {backend.id} has no function that inspects a file before the load; "
             "--steps loads the file and shows its steps."
         )
-    if not path.is_file():
-        raise UserError(f"There is no file {path}.")
+    artifact.check(path)
     return [_inspection(name, backend, path.resolve()) for name in backend.inspections()]
 
 
@@ -69,6 +69,7 @@ def _inspection(function: str, backend: Backend, path: Path) -> Inspection:
 
 def _said(function: str, backend: Backend, path: str) -> Iterator[Inspection]:
     """Yield what a function says; in a child process."""
+    child.hush()
     try:
         said = backend.inspections()[function](path)
     except Exception as error:

@@ -11,10 +11,13 @@ class Step(msgspec.Struct, frozen=True):
     Attributes:
         step: its name in the pipeline; of nested pipelines, the path.
         kind: the class of the estimator.
-        bytes: of an artifact that holds this step alone; None if it cannot be saved apart.
+        bytes: of an artifact that holds this step alone, with all that the step shares; None if
+            it cannot be saved apart, or if the same object is an earlier step.
         load_seconds: median of several loads of that artifact, in a warm process.
-        largest: the name of its largest attribute.
-        largest_bytes: what that takes as pickle.
+        largest: the name of its largest attribute; empty if no attribute has a size.
+        largest_bytes: what that takes as pickle, without what was counted before.
+        shared: the steps in which parts of this step were counted.
+        unpickled: attributes that have no size, because pickle cannot save them.
     """
 
     step: str
@@ -23,6 +26,8 @@ class Step(msgspec.Struct, frozen=True):
     load_seconds: float | None
     largest: str
     largest_bytes: int
+    shared: tuple[str, ...] = ()
+    unpickled: tuple[str, ...] = ()
 
 
 def advice(steps: Sequence[Step]) -> str:
@@ -33,9 +38,18 @@ def advice(steps: Sequence[Step]) -> str:
         return ""
     heavy = max(known, key=lambda step: step.bytes or 0)
     share = (heavy.bytes or 0) / total
+    sharing = [
+        step.step for step in known if heavy.step in step.shared or step.step in heavy.shared
+    ]
+    if sharing:
+        return (
+            f"{heavy.step} ({heavy.kind}) is the largest step. It shares parts with {sharing[0]}: "
+            "saved apart, both files hold these parts."
+        )
     if share < 0.5:
         return "No step holds half of the bytes: there is little to gain by saving one apart."
+    most = f", most of it in {heavy.largest}" if heavy.largest else ""
     return (
-        f"{heavy.step} ({heavy.kind}) holds {share:.0%} of the bytes, most of it in "
-        f"{heavy.largest}: saved apart, the rest is {(1 - share):.1%} of the file."
+        f"{heavy.step} ({heavy.kind}) holds {share:.0%} of the bytes{most}: "
+        f"saved apart, the rest is {(1 - share):.1%} of the file."
     )
