@@ -1,6 +1,7 @@
 """A fresh process is measured from its start, and every stage is there."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,18 @@ def test_cells_of_a_process_share_its_start(cell: Cell) -> None:
 
 def test_harness_is_charged_to_nobody(cell: Cell) -> None:
     """What the child imports for itself is neither NumPy nor any library that is measured."""
+    assert "numpy" in fresh.imports([cell]).shared
+
+
+def test_rows_are_those_of_the_fit_that_was_dumped(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked comes from the cell's own original; no other fit has to be there."""
+
+    def none(self: Cell) -> Any:
+        raise AssertionError("another fit was asked for")
+
+    monkeypatch.setattr(Cell, "fitted", property(none))
     assert "numpy" in fresh.imports([cell]).shared
 
 

@@ -23,7 +23,8 @@ from persistbench.trials.accident.bit_flip import BitFlip
 from persistbench.trials.accident.truncation import Truncation
 from persistbench.trials.base import Kind
 from persistbench.trials.trial import Record
-from tests._doubles import Double, known
+from tests._doubles import Double, known, linux
+from tests._unseeded import REFUSES, Saver, unseeded
 from tests._waiting import ENOUGH, HANG
 
 
@@ -234,6 +235,19 @@ def test_batch_that_the_machine_did_not_let_begin_has_no_record(
     monkeypatch.setattr(sandbox, "answers", full)
     (task,) = Truncation(selection.usual(["small"], ["pickle-5"])).tasks()
     assert task() == []
+
+
+@linux
+@pytest.mark.parametrize("kind", [Truncation, BitFlip])
+def test_damage_is_compared_with_the_fit_that_was_dumped(
+    kind: type[Kind], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipeline of which no copy can be kept, and no two builds are alike, blames no backend."""
+    own, backend = unseeded(tmp_path, monkeypatch, REFUSES), Saver()
+    with known(monkeypatch, backend):
+        (task,) = kind(selection.Selection((own.name,), (backend,), 50, ENOUGH)).tasks()
+        records = task()
+    assert {record["tried"] for record in records} == {50}, records
 
 
 def test_every_child_has_a_memory_limit() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import joblib
 import pytest
 
+from persistbench import backends
 from persistbench.backends import Claims
 from persistbench.errors import UnsupportedError
 from persistbench.outcomes import Outcome, Verdict
@@ -15,6 +16,7 @@ from persistbench.trials import selection
 from persistbench.trials.accident import map_in_use
 from persistbench.trials.accident.map_in_use import MapInUse, Opened
 from tests._doubles import Faulty, known, linux
+from tests._unseeded import NOTES_LOADS, unseeded
 
 
 class Lazy:
@@ -104,6 +106,18 @@ def test_joblib_maps_and_is_overwritten() -> None:
         assert result["truncated", mode]["outcome"] != "same"
     assert result["file object", "r"]["mapped"] is False
     assert result["file object", "r"]["reason"] == "loaded into memory without a warning"
+
+
+@linux
+def test_map_is_compared_with_the_fit_that_was_dumped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipeline of which no copy is kept, and no two builds are alike, blames no backend."""
+    own = unseeded(tmp_path, monkeypatch, NOTES_LOADS)
+    kind = MapInUse(selection.Selection((own.name,), (backends.get("joblib"),)))
+    result = {(r["subject"], r["place"]): r for task in kind.tasks() for r in task()}
+    assert result["deleted", "r"]["outcome"] == "same", result["deleted", "r"]
+    assert result["overwritten", "r"]["outcome"] == "labels-differ"
 
 
 def test_compressed_file_is_loaded_with_a_warning() -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,6 +18,7 @@ from persistbench.errors import UnsupportedError
 from persistbench.measure import workers
 from persistbench.records.questions import COUNTS
 from persistbench.system import memory
+from tests._unseeded import NOTES_LOADS, unseeded
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="smaps_rollup")
 
@@ -69,6 +71,17 @@ def test_wrong_answer_or_death_is_no_figure(kind: str, reason: str) -> None:
     with pytest.raises(RuntimeError, match=reason):
         workers.hold(small, 2, False)
     assert set(psutil.Process().children(recursive=True)) == before
+
+
+def test_answers_are_those_of_the_fit_that_was_dumped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipeline of which no copy is kept, and no two builds are alike, is answered rightly."""
+    pipeline = unseeded(tmp_path, monkeypatch, NOTES_LOADS)
+    for name in ("pickle-5", "joblib", "cloudpickle"):
+        one = Cell(pipeline, backends.get(name))
+        assert one.examine().same
+        assert workers.hold(one, 1, False)["pss"] > 0
 
 
 def test_one_core_holds_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
