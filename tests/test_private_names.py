@@ -36,7 +36,7 @@ KNOWN = {
 }
 """The library for which each was seen to hold."""
 
-PUBLIC = {"_exit", "_replace"}
+PUBLIC = {"_asdict", "_exit", "_replace"}
 """Documented, in spite of their first letter: of `os` and of named tuples."""
 
 
