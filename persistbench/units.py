@@ -11,6 +11,8 @@ def human(value: float | None, unit: str) -> str:
     if value is None:
         return ""
     value = float(f"{value:.3g}")  # before the scale is chosen: 999.9 ms is 1 s
+    if unit == "ratio":
+        return f"{value:,g}×"
     scales = _SCALES.get(unit, ((1.0, unit),))
     scale, name = next((s for s in scales if abs(value) >= s[0]), scales[-1])
     return f"{float(f'{value / scale:.3g}'):,g} {name}"

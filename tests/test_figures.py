@@ -48,6 +48,16 @@ def test_every_cell_has_a_row_with_its_status(results: Path) -> None:
     assert result["<script>", "joblib"].status == "not run"
 
 
+def test_derived_figures_are_ranked_as_the_measured_ones(results: Path) -> None:
+    """A record of what a backend gives back counts for its ratios and its CPU times, too."""
+    path = measured(results, [0.1, 0.2, 0.3, 0.4])
+    own = pairs.Pairs(("load", "small", "joblib"), "1", {"pickle-5": [[2.0] * 3]}, [[0.1] * 3])
+    pairs.write(path.with_suffix(".pairs.jsonl"), [own])
+    table = collect(results)
+    assert {figure.question for figure in table.derived} == {"load/pickle-5", "load_cpu"}
+    assert {figure.returns for figure in table.derived} == {"estimator"}
+
+
 def test_what_a_narrowed_run_left_out_was_not_run(results: Path) -> None:
     """Of names that its file does not know asv says None: they did not fail, they were not run.
 
@@ -213,6 +223,7 @@ def test_other_formats_hold_the_same_rows() -> None:
         (32_320_714, "bytes", "32.3 MB"),
         (999, "bytes", "999 B"),
         (0, "predictions", "0 predictions"),
+        (0.2518, "ratio", "0.252×"),
         (None, "bytes", ""),
     ],
 )

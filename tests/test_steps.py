@@ -288,7 +288,7 @@ def test_only_so_many_rows_are_shown(tmp_path: Path) -> None:
 def test_limit_of_time_is_said(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was measured is shown, and the rest is counted."""
     clock = iter([0.0, 1e9])
-    monkeypatch.setattr(steps, "_now", lambda: next(clock))
+    monkeypatch.setattr(steps, "now", lambda: next(clock))
     said: list[str] = []
     path = saved([case.estimator, 1], tmp_path)
     _, result = steps.of_artifact(path, PICKLE, (), trusted=True, say=said.append)

@@ -141,7 +141,7 @@ def calibrate() -> None:
     print(f"Stored in {path}, and shown by the report after `asv publish`.")
 
 
-_Artifact = Annotated[Path, typer.Argument(help="A file that a backend saved.")]
+_Artifact = Annotated[Path, typer.Argument(help="A file that a backend saved.", readable=False)]
 _SavedBy = Annotated[str, typer.Option(help="The backend that saved the file.")]
 _Trust = Annotated[
     list[str] | None,

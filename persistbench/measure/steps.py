@@ -56,7 +56,7 @@ WIDTH = 100
 """A name has at most so many characters."""
 
 
-_now = time.monotonic
+now = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ def of_artifact(
     work = sandbox.answers(_work, trusting, str(path.resolve()), ROWS, limits=limits(SECONDS))
     try:
         loaded = _of_load(next(work, None), shown, backend)
-        deadline = _now() + SECONDS
+        deadline = now() + SECONDS
         for facts in work:
             steps.append(msgspec.convert(facts, Step))
-            if _now() > deadline and len(steps) < len(loaded.steps):
+            if now() > deadline and len(steps) < len(loaded.steps):
                 say(
                     f"After {SECONDS:g} s, {len(loaded.steps) - len(steps)} steps are not measured."
                 )

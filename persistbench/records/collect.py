@@ -81,7 +81,7 @@ def collect(results: Path) -> Table:
     machines = sorted({one.machine for one in known})
     calibrations, claims = _of_machines(results, machines, warnings)
     figures, derived = _with_pairs(newest.values(), calibrations, warnings)
-    figures = [_claimed(figure, claims) for figure in figures]
+    figures, derived = ([_claimed(one, claims) for one in some] for some in (figures, derived))
     warnings += _unknown(figures)
     origins = _origins(newest.values())
     return Table(figures, known, warnings, timed, derived, calibrations, tried, claims, origins)

@@ -38,9 +38,7 @@ def advice(steps: Sequence[Step]) -> str:
         return ""
     heavy = max(known, key=lambda step: step.bytes or 0)
     share = (heavy.bytes or 0) / total
-    sharing = [
-        step.step for step in known if heavy.step in step.shared or step.step in heavy.shared
-    ]
+    sharing = [one.step for one in steps if heavy.step in one.shared or one.step in heavy.shared]
     if sharing:
         return (
             f"{heavy.step} ({heavy.kind}) is the largest step. It shares parts with {sharing[0]}: "
