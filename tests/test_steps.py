@@ -258,6 +258,21 @@ def test_unpickled_attribute_spoils_no_other() -> None:
     assert row.shared == ()
 
 
+def test_part_counts_once_before_and_after_a_failure() -> None:
+    """What was counted before an unpickled attribute counts no more; tuples are parts, too."""
+    array = np.random.default_rng(0).standard_normal(10_000)
+    parts = (array,)
+    held = {
+        "a": Holder(x=parts, lock=threading.Lock(), y=[array], z=parts),
+        "b": Holder(x=parts, small=[1] * 50, shape=(1, 1)),
+        "c": Holder(small=[1] * 50, shape=(1, 1)),
+    }
+    result = rows_of(held)
+    assert (result["a"].largest, result["a"].unpickled) == ("x", ("lock",))
+    assert (result["b"].largest, result["b"].shared) == ("small", ("a",))
+    assert result["c"].shared == ()
+
+
 def test_deep_nesting_has_no_size(tmp_path: Path) -> None:
     """A list in a list, 100,000 times, is loaded and cannot be saved again."""
     path = tmp_path / "deep"
@@ -282,7 +297,7 @@ def test_only_so_many_rows_are_shown(tmp_path: Path) -> None:
     said: list[str] = []
     _, result = steps.of_artifact(path, PICKLE, (), trusted=True, say=said.append)
     assert len(result) == steps.ROWS
-    assert said == ["There are more steps: only the first 100 are shown."]
+    assert said == ["There are more steps: the table and the advice are on the first 100."]
 
 
 def test_limit_of_time_is_said(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +308,7 @@ def test_limit_of_time_is_said(case: Case, tmp_path: Path, monkeypatch: pytest.M
     path = saved([case.estimator, 1], tmp_path)
     _, result = steps.of_artifact(path, PICKLE, (), trusted=True, say=said.append)
     assert [step.step for step in result] == ["0.standardscaler"]
-    assert said == ["After 120 s, 2 steps are not measured."]
+    assert said == ["After 120 s, 2 steps are not measured: the advice is on the others."]
 
 
 @pytest.mark.parametrize(
@@ -410,5 +425,7 @@ def test_advice_knows_of_shared_parts_and_of_no_attribute() -> None:
     assert advice([small, large]) == (
         "b (B) holds 90% of the bytes: saved apart, the rest is 10.0% of the file."
     )
+    same = Step("a", "B", None, None, "", 0, shared=("b",))
+    assert "It shares parts with a" in advice([same, large, Step("c", "C", 1, None, "", 0)])
     sharing = Step("a", "A", 80, None, "", 0, shared=("b",))
     assert "It shares parts with a: saved apart, both files hold" in advice([sharing, large])

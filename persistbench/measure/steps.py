@@ -117,8 +117,10 @@ def of_artifact(
         for facts in work:
             steps.append(msgspec.convert(facts, Step))
             if now() > deadline and len(steps) < len(loaded.steps):
+                left = len(loaded.steps) - len(steps)
                 say(
-                    f"After {SECONDS:g} s, {len(loaded.steps) - len(steps)} steps are not measured."
+                    f"After {SECONDS:g} s, {left} steps are not measured: the advice is on the "
+                    "others."
                 )
                 break
     except (sandbox.DeadError, msgspec.ValidationError) as death:
@@ -132,7 +134,7 @@ def of_artifact(
     finally:
         work.close()
     if not loaded.whole:
-        say(f"There are more steps: only the first {ROWS} are shown.")
+        say(f"There are more steps: the table and the advice are on the first {ROWS}.")
     if loaded.warning:
         say(f"The load warned: {loaded.warning}")
     return path.stat().st_size, steps
@@ -153,7 +155,7 @@ def _of_load(answer: Any, shown: str, backend: Backend) -> _Loaded:
         todo = "admit a name that you have reviewed with --trust"
     elif "(limit: " in answer.reason:
         todo = "load it on a machine with more memory"
-    reason = printable(answer.reason)
+    reason = printable(answer.reason).rstrip(".")
     raise UserError(f"{shown} cannot be loaded with {backend.id}: {reason}; {todo}.")
 
 
@@ -345,8 +347,9 @@ class _Sizes(pickle.Pickler):
         self.holders = holders
         self.step = ""
         self.shared: dict[str, None] = {}  # in the order in which they are met
-        self.counted: dict[int, str] = {}  # the step in which an object was counted, by its id
+        self.counted: dict[int, tuple[str, int]] = {}  # step and place in `met`, by the object's id
         self.met: list[Any] = []  # alive: an id stays that of one object
+        self.before = 0  # so many of them are no longer in the memo
 
     def largest(self, part: _Part) -> tuple[str, int, tuple[str, ...]]:
         """Return the largest attribute of a step, its bytes, and what cannot be pickled."""
@@ -377,26 +380,31 @@ class _Sizes(pickle.Pickler):
         return self.file.count - before
 
     def _forget(self, start: int) -> None:
-        """Forget what a dump has met that failed: other attributes may hold it, too."""
-        if len(self.met) == start:
-            return
+        """Forget what a dump has met that failed: other attributes may hold it, too.
+
+        A pickler forgets all or nothing. What was counted before is cut off from now on.
+        """
         for value in self.met[start:]:
             del self.counted[id(value)]
         del self.met[start:]
-        memo = self.memo.copy()
-        self.memo = {key: entry for key, entry in memo.items() if key in self.counted}
+        self.clear_memo()
+        self.before = start
 
     def persistent_id(self, value: Any) -> Any:
         """Note where an object is counted; pickle calls this for each object that it meets."""
         if _is_plain(value):
             return None
-        holder = self.holders.get(id(value)) or self.counted.get(id(value))
+        holder = self.holders.get(id(value))
         if holder is None:
-            self.counted[id(value)] = self.step
-            self.met.append(value)
-        elif holder != self.step:
+            holder, place = self.counted.setdefault(id(value), (self.step, len(self.met)))
+            cut = place < self.before
+            if place == len(self.met):
+                self.met.append(value)
+        else:
+            cut = True
+        if holder != self.step:
             self.shared[holder] = None
-        return 0 if id(value) in self.holders else None
+        return 0 if cut else None
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:
@@ -420,7 +428,6 @@ _PLAIN = (
     int,
     float,
     complex,
-    tuple,
     range,
     slice,
     type,
@@ -440,11 +447,18 @@ _PLAIN = (
 _SHORT = 100
 """Shorter texts are often the same object by chance."""
 
+_FEW = 10
+"""So are tuples of so many constants, such as defaults of arguments."""
+
 
 def _is_plain(value: Any) -> bool:
     """Return whether nobody says of two objects that they share this value."""
-    if isinstance(value, _PLAIN):
-        return True
+    if isinstance(value, tuple):
+        return len(value) <= _FEW and all(map(_is_constant, value))
+    return _is_constant(value) or (type(value) in (list, dict, set, frozenset) and not value)
+
+
+def _is_constant(value: Any) -> bool:
     if isinstance(value, str | bytes):
         return len(value) < _SHORT
-    return type(value) in (list, dict, set, frozenset) and not value
+    return isinstance(value, _PLAIN)
