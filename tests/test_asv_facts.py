@@ -34,7 +34,7 @@ from asv_runner.benchmarks.time import TimeBenchmark
 
 from persistbench.errors import UserError
 from persistbench.suite import environment as own_environment
-from persistbench.suite import run_plugin, versions
+from persistbench.suite import endings, run_plugin, versions
 from persistbench.suite.publish_plugin import ComparisonPage
 
 ROOT = Path(__file__).parents[1]
@@ -269,6 +269,21 @@ def test_what_was_not_selected_is_nan_for_a_round(monkeypatch: pytest.MonkeyPatc
     assert (result.samples, result.number) == ([None, [1.0]], [None, 1])
 
 
+def test_process_has_the_name_of_its_benchmark_and_the_index_of_its_cell() -> None:
+    """Of its status asv keeps only the last of a benchmark that is not 0."""
+    names: list[str] = []
+
+    class Ending(Spawner):
+        def run(self, *, name: str, **_: Any) -> tuple[str, int]:
+            names.append(name)
+            return "", -9 if name.endswith("0") else -11
+
+    benchmark = {"name": "a", "params": GRID, "timeout": 1}
+    result = asv.runner.run_benchmark(benchmark, Ending(), False)
+    assert names == ["a-0", "a-1"]
+    assert (result.result, result.errcode) == ([None, None], -11)
+
+
 def test_timeout_has_a_status_of_its_own() -> None:
     """It is none of a signal."""
     assert asv.util.TIMEOUT_RETCODE < -64
@@ -329,7 +344,8 @@ def unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """What run_plugin.setup replaces is as it was afterwards."""
     monkeypatch.setattr(asv.commands.run, "Results", asv.commands.run.Results)
     monkeypatch.setattr(asv.commands.run, "run_benchmarks", asv.commands.run.run_benchmarks)
-    monkeypatch.setattr(asv.runner, "format_benchmark_result", asv.runner.format_benchmark_result)
+    for name in ("format_benchmark_result", "get_spawner"):
+        monkeypatch.setattr(asv.runner, name, getattr(asv.runner, name))
     monkeypatch.setattr(Machine, "save", Machine.save)
     monkeypatch.setattr(Environment, "create", Environment.create)
 
@@ -343,6 +359,7 @@ def test_replaced_names_are_those_that_asv_looks_up() -> None:
     }
     looked_up = {method.__func__: names for method, names in looked_up.items()}
     looked_up[asv.runner.log_benchmark_result] = {"format_benchmark_result"}
+    looked_up[asv.runner.run_benchmarks] = {"get_spawner"}
     for function, names in looked_up.items():
         assert names <= set(function.__code__.co_names)
         assert names <= set(function.__globals__)
@@ -352,6 +369,7 @@ def test_replaced_names_are_those_that_asv_looks_up() -> None:
     assert own == {"existing"}  # which makes nothing
     run_plugin.setup()
     assert asv.commands.run.Run.run.__func__.__globals__["Results"] is run_plugin.SafeResults
+    assert asv.runner.get_spawner is endings.get_spawner
 
 
 def test_publish_builds_into_the_folder_of_the_configuration() -> None:

@@ -65,15 +65,17 @@ def test_silent_cell_is_one_without_a_failure_of_this_run() -> None:
         said = {"status": "failed", "outcome": Outcome.CRASH, "reason": "", "run": "now"}
         return Record(**{**names, **said, **facts})
 
-    cells = [("small", name) for name in "abcdef"]
+    cells = [("small", name) for name in "abcdefg"]
     records = [
         record("a"),
         record("b", question=""),
         record("c", run="before"),
         record("d", question="dump"),
         record("e", status="ok"),
+        record("f", question="", access="map"),  # of the artifact that this question does not open
     ]
     assert unexplained(cells, records, "load", "now") == cells[2:]
+    assert ("small", "f") not in unexplained(cells, records, "map", "now")
 
 
 def pairs(ratio: float, version: str = "1") -> Pairs:

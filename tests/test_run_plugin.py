@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import asv.runner
 import pytest
 from asv.results import Results
 from asv.runner import BenchmarkResult
@@ -14,6 +15,7 @@ from asv.util import TIMEOUT_RETCODE, UserError
 
 from persistbench.measure import paired
 from persistbench.records import jsonl, pairs, run
+from persistbench.suite import endings
 from persistbench.suite.run_plugin import SafeResults
 from tests.conftest import file_size_limit
 
@@ -87,18 +89,69 @@ def test_failure_in_one_round_is_a_failure(tmp_path: Path) -> None:
     assert results.errcode[NAME] != 0
 
 
-@pytest.mark.parametrize(("errcode", "outcome"), [(-11, "crash"), (TIMEOUT_RETCODE, "timeout")])
-def test_silent_death_has_a_record(tmp_path: Path, errcode: int, outcome: str) -> None:
-    """A process that died without a word leaves an outcome and a reason all the same, once."""
+class Spawner:
+    """Ends every process with the status of its cell, and without an answer."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = statuses
+
+    def run(self, *, name: str, result_file_name: str, **_: Any) -> tuple[str, int]:
+        return "", self.statuses[int(name.rpartition("-")[2])]
+
+
+def ran(monkeypatch: pytest.MonkeyPatch, *statuses: int) -> BenchmarkResult:
+    """Return what asv makes of one round of processes that end like this."""
+    monkeypatch.setattr(endings, "asv_get_spawner", lambda *_, **__: Spawner(*statuses))
+    spawner = endings.get_spawner(None, "benchmarks", launch_method="forkserver")
+    result: BenchmarkResult = asv.runner.run_benchmark({**BENCHMARK, "timeout": 1}, spawner, False)
+    return result
+
+
+def outcomes(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return outcome and reason by backend, of the records of a run."""
+    (path,) = (folder / "desk").glob("*.outcomes.jsonl")
+    records, broken = jsonl.read(path)
+    assert not broken
+    assert {(one["pipeline"], one["question"], one["status"]) for one in records} == {
+        ("small", "load", "failed")
+    }
+    result = {one["backend"]: (one["outcome"], one["reason"]) for one in records}
+    assert len(result) == len(records)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("statuses", "joblib", "raw"),
+    [
+        ((-11, -9), ("crash", "ended by signal SIGSEGV"), ("crash", "ended by signal SIGKILL")),
+        ((TIMEOUT_RETCODE, 3), ("timeout", "longer than it may"), ("crash", "exit status 3")),
+        ((0, -70), ("crash", "exit status 0"), ("crash", "ended by signal 70")),
+    ],
+)
+def test_silent_death_has_a_record(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    statuses: tuple[int, int],
+    joblib: tuple[str, str],
+    raw: tuple[str, str],
+) -> None:
+    """Each process that died without a word leaves how it ended, once in a run."""
     results = started(tmp_path)
     for _ in range(2):
-        results.add_result(BENCHMARK, measured(1.0, None, errcode=errcode))
-    (path,) = (tmp_path / "desk").glob("*.outcomes.jsonl")
-    (record,), broken = jsonl.read(path)
-    assert not broken
-    assert (record["pipeline"], record["backend"]) == ("small", "raw")
-    assert (record["question"], record["outcome"]) == ("load", outcome)
-    assert str(errcode) in record["reason"]
+        results.add_result(BENCHMARK, ran(monkeypatch, *statuses))
+    recorded = outcomes(tmp_path)
+    for name, (outcome, how) in {"joblib": joblib, "raw": raw}.items():
+        assert recorded[name][0] == outcome
+        assert recorded[name][1].endswith(how)
+
+
+def test_what_was_not_asked_did_not_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no process could be started asv calls all cells failed, also those it did not ask."""
+    monkeypatch.setattr(endings, "statuses", {})
+    results = started(tmp_path)
+    results.add_result(BENCHMARK, asv.runner.fail_benchmark(BENCHMARK), selected_idx={1})
+    assert outcomes(tmp_path).keys() == {"raw"}
+    assert outcomes(tmp_path)["raw"][1].endswith("could not be started")
 
 
 def test_samples_are_kept_without_being_asked(tmp_path: Path) -> None:

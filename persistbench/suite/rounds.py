@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from persistbench.records import pairs
+from persistbench.records import pairs, questions
 from persistbench.records.outcome import Record
 
 Names = tuple[str, str]
@@ -99,7 +99,10 @@ def unexplained(
     explained = {
         (record.pipeline, record.backend)
         for record in records
-        if record.question in ("", question) and record.status == "failed" and record.run == run
+        if record.question in ("", question)
+        and record.access == questions.access(question)
+        and record.status == "failed"
+        and record.run == run
     }
     return [names for names in cells if names not in explained]
 

@@ -24,14 +24,13 @@ import asv.commands.run
 from asv.environment import Environment
 from asv.machine import Machine
 from asv.results import Results, get_filename
-from asv.util import TIMEOUT_RETCODE, ProcessError, UserError
+from asv.util import ProcessError, UserError
 
 from persistbench import errors
 from persistbench.measure import paired
-from persistbench.outcomes import Outcome
 from persistbench.records import outcome, pairs, questions
 from persistbench.records import run as runs
-from persistbench.suite import printing, versions
+from persistbench.suite import endings, printing, versions
 from persistbench.suite.rounds import GatheredPairs, Names, Progress, sat_out, unexplained, whole
 
 
@@ -93,7 +92,8 @@ class SafeResults(Results):
             return
         # asv lets the last round decide; a cell that failed in any round has failed.
         rounds = int(benchmark.get("rounds", 1))
-        failed = self._progress.finish_round(name, rounds, result.result)
+        # Where nothing could be started asv calls all cells failed, also those it was not asked.
+        failed = self._progress.finish_round(name, rounds, result.result) & chosen
         for index in failed:
             result.result[index] = None
         if failed and result.errcode == 0:
@@ -104,7 +104,7 @@ class SafeResults(Results):
         # Samples are kept, as evidence and so that a quick run can be added to them.
         super().add_result(benchmark, result, **{**kwargs, "record_samples": True})
         if failed:
-            self._record_silent(question, [cells[index] for index in failed], result.errcode)
+            self._record_silent(name, question, {cells[index]: index for index in failed})
         gathered = pairs.gather(self._run.folder, benchmark["version"])
         self._pairs.add(name, gathered, bool(kwargs.get("append_samples")))
         with _uninterrupted(), self._between_rounds():
@@ -148,13 +148,14 @@ class SafeResults(Results):
         finally:
             self._unfinished = frozenset()
 
-    def _record_silent(self, question: str, failed: list[Names], errcode: int) -> None:
+    def _record_silent(self, name: str, question: str, failed: dict[Names, int]) -> None:
         """Write the record of cells whose process died without a word, or hung."""
         if self._run is None:
             return
         records, _ = outcome.read(self._run.outcomes)
         for pipeline, backend in unexplained(failed, records, question, self._run.began):
             how = questions.access(question)
+            what, reason = endings.of_cell(name, failed[pipeline, backend])
             record = outcome.Record(
                 cell=f"{pipeline}/{backend}/{how}/{question}",
                 pipeline=pipeline,
@@ -162,8 +163,8 @@ class SafeResults(Results):
                 access=how,
                 question=question,
                 status="failed",
-                outcome=Outcome.TIMEOUT if errcode == TIMEOUT_RETCODE else Outcome.CRASH,
-                reason=f"the benchmark's process ended with status {errcode}",
+                outcome=what,
+                reason=reason,
                 date=datetime.now(UTC).isoformat(timespec="seconds"),
                 environment=self.env_name,
                 run=self._run.began,
@@ -193,6 +194,7 @@ def setup() -> None:
     except errors.UserError as error:
         raise UserError(str(error)) from error
     asv.commands.run.Results = SafeResults
+    endings.replace()
     printing.replace()
     Machine.save = _save_machine
     Environment.create = _create_environment
