@@ -186,19 +186,24 @@ def told(case: Case, name: str, path: str) -> Told:
 @in_child
 def _opened(request: str) -> Iterator[Result]:
     """Yield what an interpreter says of an artifact. The limits of this child are its limits."""
+    answer, said = Path("answer").resolve(), Path("said").resolve()
     # -P: the folder of the program holds modules, and is no place to import from.
-    done = subprocess.run(  # noqa: S603 (our own program)
-        [sys.executable, "-P", "-m", exactness_child.__name__, request],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    program = [sys.executable, "-P", "-m", exactness_child.__name__, request, str(answer)]
+    # Files and no pipes: what the pipeline prints is no answer, and what it starts may hold a pipe.
+    with said.open("wb") as errors:
+        done = subprocess.run(  # noqa: S603 (our own program)
+            program,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            check=False,
+        )
+    if done.returncode or not answer.is_file():
+        lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        last = (lines or ["no message"])[-1]
         yield Result(Verdict(Outcome.CRASH, f"load: {_ended(done.returncode)}, {last}"[:300]))
         return
-    facts = json.loads(done.stdout.splitlines()[-1])
+    facts = json.loads(answer.read_text(encoding="utf-8"))
     verdict = Verdict.from_dict(facts.pop("verdict"))
     if verdict.machine_fault and verdict.reason.startswith(MemoryError.__name__):
         # The interpreter does not know that its memory has a limit; this child does.
