@@ -7,6 +7,7 @@ import os
 import pickle
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,11 @@ from tests._unseeded import REFUSES, Saver, unseeded
 from tests._waiting import ENOUGH, HANG
 
 
-def records(kind: type[Kind], backend_id: str, faults: int = 100) -> list[Record]:
-    """Return the records of the faults in `small`."""
-    (task,) = kind(selection.usual(["small"], [backend_id], faults, ENOUGH)).tasks()
+def records(
+    kind: type[Kind], backend_id: str, faults: int = 100, pipeline: str = "small"
+) -> list[Record]:
+    """Return the records of the faults in the artifact of a pipeline."""
+    (task,) = kind(selection.usual([pipeline], [backend_id], faults, ENOUGH)).tasks()
     return task()
 
 
@@ -217,7 +220,47 @@ def test_batch_that_could_not_begin_counts_nothing(
         (task,) = kind(selection.Selection(("small",), (backend,), 100, ENOUGH)).tasks()
         result = task()
     assert all(record["tried"] == 0 and not record["counts"] for record in result)
-    assert {record["outcome"] for record in result} == {Outcome.CRASH}
+    assert {record["outcome"] for record in result} == {Outcome.UNSUPPORTED}
+    assert all("nothing was damaged, crash: " in record["reason"] for record in result)
+
+
+@pytest.mark.parametrize("kind", [Truncation, BitFlip])
+def test_artifact_that_is_not_right_is_no_damage_that_was_noticed(kind: type[Kind]) -> None:
+    """A lambda that skops cannot load: no outcome of the artifact is taken for one of damage."""
+    result = records(kind, "skops", pipeline="lambda_function")
+    assert {record["outcome"] for record in result} == {Outcome.UNSUPPORTED}
+    assert all("nothing was damaged, error-at-load: " in record["reason"] for record in result)
+
+
+@dataclass(frozen=True)
+class Picky(Double):
+    """Right, but not where the damage is done: the copy there has another name."""
+
+    fault: str = ""
+
+    def load(self, path: str, mmap_mode: str | None = None) -> Any:
+        loaded = super().load(path)
+        if Path(path).name == "artifact":
+            if self.fault == "raises":
+                raise ValueError("not here")
+            if self.fault == "dies":
+                os.abort()
+            loaded.steps[-1][1].classes_ = loaded.steps[-1][1].classes_[::-1]
+        return loaded
+
+
+@linux
+@pytest.mark.parametrize("fault", ["raises", "dies", "answers otherwise"])
+def test_undamaged_copy_that_fails_counts_nothing(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the undamaged artifact fails among the trials, no fault has been tried."""
+    backend = Picky(fault)
+    with known(monkeypatch, backend):
+        (task,) = Truncation(selection.Selection(("small",), (backend,), 100, ENOUGH)).tasks()
+        result = task()
+    assert all(record["tried"] == 0 and not record["counts"] for record in result)
+    assert {record["outcome"] for record in result} == {Outcome.UNSUPPORTED}
 
 
 def test_batch_that_the_machine_did_not_let_begin_has_no_record(

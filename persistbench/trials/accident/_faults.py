@@ -79,7 +79,7 @@ class Faults(base.Kind):
         cell = _artifacts.cell(trials[0].subject, trials[0].backend)
         verdict = _artifacts.right(cell)
         if not verdict.same:
-            yield from [Result(verdict)] * len(trials)
+            yield from _not_begun(verdict, len(trials))
             return
         size = cell.artifact.stat().st_size
         planned = self.plan(f"{self.name}/{cell.pipeline.name}/{cell.backend.id}", size)
@@ -90,7 +90,7 @@ class Faults(base.Kind):
             with closing(sandbox.answers(_damage.try_all, *work, limits=self.limits)) as answers:
                 undamaged = next(answers)
                 if not undamaged.same:
-                    yield from [Result(undamaged)] * len(trials)
+                    yield from _not_begun(undamaged, len(trials))
                     return
                 for verdicts in answers:
                     if isinstance(verdicts, Verdict):
@@ -104,10 +104,15 @@ class Faults(base.Kind):
 def _not_begun(verdict: Verdict, count: int) -> Iterator[Result]:
     """Yield the results of batches that could not begin: nothing was tried, no fault is counted.
 
-    Where the machine is to blame there are none, and the batches are made another time.
+    An outcome that damage can have is not theirs: nobody shall read it as damage that was noticed.
+    Where the machine is to blame there are no results, and the batches are made another time.
     """
-    if not verdict.machine_fault:
-        yield from [Result(verdict)] * count
+    if verdict.machine_fault:
+        return
+    if not verdict.outcome.refusal and verdict.outcome is not Outcome.ERROR_AT_BUILD:
+        reason = f"nothing was damaged, {verdict.outcome}: {verdict.reason}"
+        verdict = replace(verdict, outcome=Outcome.UNSUPPORTED, reason=reason)
+    yield from [Result(verdict)] * count
 
 
 def _batch(planned: list[Fault], trial: Trial) -> list[Fault]:
