@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,7 +141,61 @@ def test_question_that_nobody_asked_has_no_table(results: Path) -> None:
     print_table(ranked(collect(results).figures), Console(width=80, file=text))
     assert "load of small" in text.getvalue()
     assert "<script>" not in text.getvalue()
-    assert "1 questions about pipelines were not asked." in text.getvalue()
+    assert "1 question of a pipeline was not asked." in text.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 130])
+@pytest.mark.parametrize("name", ["b" * 70, "joblib-" * 10, "模型" * 30])
+def test_name_too_long_for_the_terminal_is_broken_and_not_cut_off(width: int, name: str) -> None:
+    """Every letter of a name is there, and every number stands whole in a line."""
+    rows = ranked([figure(name, 1234.5, 1000.0, 2000.5), figure("pickle-5", 0.0123, 0.012, 0.0125)])
+    text = io.StringIO()
+    print_table(rows, Console(width=width, file=text))
+    lines = text.getvalue().splitlines()
+    assert "…" not in text.getvalue()
+    assert sum("1,230 s   1,000 s to 2,000 s" in line for line in lines) == 1
+    assert sum("12.3 ms     12 ms to 12.5 ms" in line for line in lines) == 1
+    assert text.getvalue().count(name[-1]) >= name.count(name[-1])
+
+
+def test_same_reason_of_several_backends_is_one_line() -> None:
+    """Whatever a reason says of its own backend it says of others, and counts them."""
+    refused = [
+        replace(figure(name, None, None, None), reason=f"unsupported (backend): {name} has no map")
+        for name in ("one", "two", "three")
+    ]
+    own = replace(figure("four", None, None, None), reason="unsupported: not on two")
+    text = io.StringIO()
+    print_table(ranked([*refused, own]), Console(width=80, file=text))
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    assert "  n/a: unsupported (backend): it has no map (3 backends: one, two, three)" in lines
+    assert "  n/a: unsupported: not on two (four)" in lines
+    assert all(line == line.rstrip() for line in text.getvalue().splitlines())
+
+
+def test_line_is_broken_between_names() -> None:
+    """A long line of backends keeps each id in one piece."""
+    names = [f"pickle-5-level-{number}" for number in range(20)]
+    refused = [replace(figure(name, None, None, None), reason="no") for name in names]
+    text = io.StringIO()
+    print_table(ranked(refused), Console(width=80, file=text))
+    assert set(names) <= set(re.split(r"[ ,()\n]+", text.getvalue()))
+
+
+def test_order_that_differs_from_that_of_the_medians_is_explained(results: Path) -> None:
+    """A rank is that of paired calls where there are any, and a sentence says so."""
+    path = measured(results, [1.0, 1.3, math.nan, math.nan])
+    sentence = "Paired calls decide the ranks"
+
+    def printed() -> str:
+        text = io.StringIO()
+        print_table(ranked(collect(results).figures), Console(width=80, file=text))
+        return text.getvalue()
+
+    assert sentence not in printed()
+    own = pairs.Pairs(("load", "small", "joblib"), "1", {"pickle-5": [[0.5] * 6] * 3}, [[0.5]])
+    pairs.write(path.with_suffix(".pairs.jsonl"), [own])
+    assert sentence in printed()
 
 
 def test_question_has_a_reason_of_its_own(results: Path) -> None:

@@ -8,7 +8,6 @@ from textwrap import fill
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +18,8 @@ from persistbench.report.compare import ranked
 from persistbench.units import human
 
 Ranked = Sequence[tuple[str, Figure]]
+
+_WHY_THIS_ORDER = "Paired calls decide the ranks: the order of the medians can differ."
 
 HOW_TO_MEASURE = "`make bench` measures them."
 
@@ -113,11 +114,14 @@ def print_table(rows: Ranked, console: Console) -> None:
             console.print()
             console.print(Text(f"{question} of {pipeline}", style="italic"))
             if figures := [row for row in own if row[1].status == "ok"]:
-                console.print(_figures(figures))
+                console.print(_figures(figures, console.width), crop=False)
             for line in _lines(own):
-                console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+                console.print(Text(_indented(line, console.width)))
         if left_out:
-            console.print(f"\n{left_out} questions about pipelines were not asked.")
+            asked = "question of a pipeline was" if left_out == 1 else "questions of pipelines were"
+            console.print(f"\n{left_out} {asked} not asked.")
+        if any(figure.paired for _, figure in group):
+            console.print(f"\n{_WHY_THIS_ORDER}")
         console.print()
 
 
@@ -131,15 +135,36 @@ def _grouped(
     yield from result.items()
 
 
-def _figures(rows: Ranked) -> Table:
+def _figures(rows: Ranked, width: int) -> Table:
+    """Return the table; where the terminal is narrow the names are broken, and no number is.
+
+    Args:
+        rows: all of them with figures.
+        width: of the terminal, in characters.
+    """
+    headings = ("rank", "backend", "median", "99 % interval", "samples")
+    cells = [
+        (
+            rank,
+            figure.backend,
+            human(figure.value, figure.unit),
+            interval(figure),
+            str(figure.samples) if figure.samples else "",
+        )
+        for rank, figure in rows
+    ]
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("rank", "backend", "median", "99 % interval", "samples"):
-        left = heading == "backend"
-        table.add_column(heading, justify="left" if left else "right", no_wrap=not left)
-    for rank, figure in rows:
-        samples = str(figure.samples) if figure.samples else ""
-        texts = (rank, figure.backend, human(figure.value, figure.unit), interval(figure), samples)
-        table.add_row(*map(Text, texts))
+    for heading, column in zip(headings, zip(*cells, strict=True), strict=True):
+        if heading == "backend":
+            table.add_column(heading, overflow="fold", min_width=len(heading))
+        else:
+            own = max(map(len, (heading, *column)))
+            table.add_column(heading, justify="right", no_wrap=True, min_width=own)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    least = sum(column.min_width or 0 for column in table.columns) + 3 * (len(headings) - 1)
+    if least > width:
+        table.width = least
     return table
 
 
@@ -148,13 +173,25 @@ def _lines(rows: Ranked) -> Iterator[str]:
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
     for _, figure in rows:
         if figure.status != "ok" or figure.reason:
-            reasons[figure.status, figure.reason].append(figure.backend)
+            # A reason that begins with the backend's own name is the reason of others, too.
+            reason = figure.reason.replace(f": {figure.backend} ", ": it ", 1)
+            reasons[figure.status, reason].append(figure.backend)
     not_run = reasons.pop(("not run", ""), [])
     for (status, reason), names in reasons.items():
         what = ": ".join(filter(None, (status.removeprefix("ok"), reason)))
-        yield f"{what} ({', '.join(names)})"
+        count = f"{len(names)} backends: " if len(names) > 1 else ""
+        yield f"{what} ({count}{', '.join(names)})"
     if not_run:
-        yield f"not run: {len(not_run)} backends"
+        yield f"not run: {_backends(len(not_run))}"
+
+
+def _backends(count: int) -> str:
+    return "1 backend" if count == 1 else f"{count} backends"
+
+
+def _indented(line: str, width: int) -> str:
+    """Return a line that is broken between words, and not inside of names."""
+    return fill(line, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _of_another(machine: str) -> str:
