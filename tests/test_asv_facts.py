@@ -33,8 +33,8 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from asv_runner.benchmarks.time import TimeBenchmark
 
 from persistbench.errors import UserError
-from persistbench.suite import environment as own_environment
 from persistbench.suite import endings, run_plugin, versions
+from persistbench.suite import environment as own_environment
 from persistbench.suite.publish_plugin import ComparisonPage
 
 ROOT = Path(__file__).parents[1]

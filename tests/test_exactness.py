@@ -310,9 +310,7 @@ def test_interpreter_that_loads_has_a_time_limit(
 ) -> None:
     """A load that takes longer than it may is a timeout, and its interpreter is killed."""
     monkeypatch.setattr(exactness.building, "limits", lambda *_: sandbox.Limits(0.01))
-    result = exactness.Result.from_child(
-        exactness._opened, "{}", limits=exactness.building.limits()
-    )
+    result = exactness.Result.from_child(exactness.opened, "{}", limits=exactness.building.limits())
     assert result.verdict.outcome is Outcome.TIMEOUT
 
 

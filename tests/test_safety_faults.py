@@ -207,7 +207,7 @@ def test_batch_that_could_not_begin_counts_nothing(
         yield
 
     def not_started(function: Any, *rest: Any, **more: Any) -> Any:
-        if function is _damage._open_each:
+        if function is _damage.open_each:
             no_child = Verdict(Outcome.CRASH, "no child process can be started")
             raise sandbox.DeadError(no_child)
         return answers(function, *rest, **more)

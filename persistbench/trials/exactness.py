@@ -110,7 +110,7 @@ class Exactness(base.Kind):
             cell.backend.id, cell.pipeline.trusted, str(path), str(saved.original), facts
         )
         work = json.dumps(asdict(request))
-        result = Result.from_child(_opened, work, limits=building.limits())
+        result = Result.from_child(opened, work, limits=building.limits())
         path.unlink()
         if result.checks and saved.facts.varying:
             checks = {"deterministic": saved.facts.varying, "second dump": _NEVER_THE_SAME}
@@ -184,7 +184,7 @@ def told(case: Case, name: str, path: str) -> Told:
 
 
 @in_child
-def _opened(request: str) -> Iterator[Result]:
+def opened(request: str) -> Iterator[Result]:
     """Yield what an interpreter says of an artifact. The limits of this child are its limits."""
     answer, said = Path("answer").resolve(), Path("said").resolve()
     # -P: the folder of the program holds modules, and is no place to import from.

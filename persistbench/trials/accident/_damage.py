@@ -141,7 +141,7 @@ def verdicts(tried: Tried, batch: list[Fault], together: bool) -> Iterator[Verdi
         alone = not together
         verdict, opening = None, False
         try:
-            for answer in sandbox.answers(_open_each, tried, group, limits=LIMITS):
+            for answer in sandbox.answers(open_each, tried, group, limits=LIMITS):
                 if isinstance(answer, Verdict):
                     verdict = answer
                 elif opening := answer == _OPENING:
@@ -161,7 +161,7 @@ def verdicts(tried: Tried, batch: list[Fault], together: bool) -> Iterator[Verdi
 
 
 @in_child
-def _open_each(tried: Tried, faults: list[Fault]) -> Iterator[Verdict | str]:
+def open_each(tried: Tried, faults: list[Fault]) -> Iterator[Verdict | str]:
     """Yield three answers for each fault: that the artifact is damaged, the verdict, the end."""
     for fault in faults:
         with damaged(tried.path, tried.cell.artifact, fault):
