@@ -236,7 +236,7 @@ def _in_fork(job: Job, case: Case) -> Any:
 
 
 def _once(job: Job, case: Case) -> Iterator[Any]:
-    from persistbench.integrity.answers import one_thread
+    from persistbench.integrity.asking import one_thread
 
     with one_thread():  # the pool of OpenMP's threads is the parent's
         yield _facts(job, case)

@@ -5,26 +5,21 @@ recall, F1 (macro averages) and the confusion matrix on the held-out rows are co
 be compared is named: a failure of our own check is no fault of a pipeline or a backend.
 """
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
 from persistbench.backends import Claims
 from persistbench.case import Case
-from persistbench.errors import UserError
 from persistbench.integrity import arrays
 from persistbench.integrity.arrays import comparable
+from persistbench.integrity.asking import METHODS, ask, check_rows
+from persistbench.integrity.scores import NoScoresError, scores
 from persistbench.integrity.state import State, differences, state
 from persistbench.outcomes import Blame, Outcome, Verdict, explain
 
 _EXACT = Claims()
-
-METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
 
 @dataclass(frozen=True)
@@ -98,9 +93,9 @@ def reference(case: Case, needs_use: bool = True) -> Reference:
         UserError: there are no rows, or they can be read only once.
         Exception: the estimator's own exception.
     """
-    _check_rows(case.X)
+    check_rows(case.X)
     held = state(case.estimator)
-    first, again = (_ask(case.estimator, case.X) for _ in range(2))
+    first, again = (ask(case.estimator, case.X) for _ in range(2))
     if not first and needs_use:
         raise ValueError(f"the estimator has none of {', '.join(METHODS)}")
     notes: dict[str, str] = {}
@@ -150,7 +145,7 @@ def compare(
         original = original.for_predictor
     # Before it is used: some estimators note something then.
     holds = state(loaded) if estimator and (with_state or original.by_state) else None
-    asked = {name: one.answer for name, one in _ask(loaded, original.X).items()}
+    asked = {name: one.answer for name, one in ask(loaded, original.X).items()}
     if not estimator and not asked.keys() & {*original.known, *original.by_state}:
         return Verdict(Outcome.ERROR_AT_USE, "it answers nothing that the original answers")
     comparison = _Comparison(original, claims, asked)
@@ -321,6 +316,17 @@ def answers_same(expected: Any, output: Any, claims: Claims = _EXACT) -> bool:
     return not arrays.difference(expected, result, claims.tolerance)
 
 
+@contextmanager
+def _noting(name: str, notes: dict[str, str]) -> Iterator[None]:
+    """Note why a check of our own fails; the error goes no further."""
+    try:
+        yield
+    except NoScoresError as error:
+        notes[name] = str(error)
+    except Exception as error:
+        notes[name] = f"our check fails, {explain(error)}"
+
+
 def structure(estimator: Any) -> dict[str, str]:
     """Return class names by parameter name: of the estimator (name "") and of nested estimators.
 
@@ -334,135 +340,6 @@ def structure(estimator: Any) -> dict[str, str]:
             elif name.split("__")[-1] == "steps" and isinstance(value, list):
                 result[name] = ", ".join(str(step[0]) for step in value)
     return result
-
-
-def scores(y: Any, predicted: Any) -> dict[str, Any]:
-    """Return accuracy, macro precision, recall and F1, and the confusion matrix.
-
-    Where a row has several labels, accuracy counts the rows with all labels right.
-
-    Args:
-        y: the true classes, shape (n_rows,), or of zeros and ones, shape (n_rows, n_labels).
-        predicted: the predicted classes in the shape of ``y``.
-
-    Returns:
-        four numbers from 0 to 1, and nested lists of shape (n_classes, n_classes), or
-        (n_labels, 2, 2).
-
-    Raises:
-        NoScoresError: there are no such scores for these classes.
-    """
-    from sklearn import metrics
-    from sklearn.utils.multiclass import type_of_target
-
-    kind = type_of_target(y)
-    if kind not in ("binary", "multiclass", "multilabel-indicator"):
-        columns = "y has several columns" if np.ndim(y) > 1 else "y holds no classes"
-        raise NoScoresError(f"{columns} ({kind})")
-    several = kind == "multilabel-indicator"
-    matrix = metrics.multilabel_confusion_matrix if several else metrics.confusion_matrix
-    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        y, predicted, average="macro", zero_division=0
-    )
-    return {
-        "accuracy": float(metrics.accuracy_score(y, predicted)),
-        "precision": float(precision),
-        "recall": float(recall),
-        "F1": float(f1),
-        "confusion matrix": matrix(y, predicted).tolist(),
-    }
-
-
-class NoScoresError(ValueError):
-    """There are no scores for such classes; the text says why."""
-
-
-def one_thread() -> Any:
-    """Return a context in which OpenMP and BLAS use one thread.
-
-    Answers can depend on the number of threads: sums are rounded in another order, and another
-    one of equally near neighbours is chosen. The two processes that ask may have other cores.
-    """
-    return threadpool_limits(limits=1)
-
-
-@contextmanager
-def _noting(name: str, notes: dict[str, str]) -> Iterator[None]:
-    """Note why a check of our own fails; the error goes no further."""
-    try:
-        yield
-    except NoScoresError as error:
-        notes[name] = str(error)
-    except Exception as error:
-        notes[name] = f"our check fails, {explain(error)}"
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """An answer of an estimator.
-
-    Attributes:
-        answer: what the method returned.
-        drawn: whether it drew from the global generators.
-    """
-
-    answer: Any
-    drawn: bool
-
-
-def _ask(estimator: Any, X: Any) -> dict[str, _Asked]:
-    """Return the answer of each method that the estimator has.
-
-    Raises:
-        Exception: the estimator's own exception.
-    """
-    result = {}
-    for name in METHODS:
-        if hasattr(estimator, name):
-            with one_thread(), _seeded() as drawn:
-                result[name] = _Asked(getattr(estimator, name)(X), drawn())
-    return result
-
-
-@contextmanager
-def _seeded() -> Iterator[Callable[[], bool]]:
-    """Give the global generators of NumPy and Python the seed 0, and restore them afterwards.
-
-    The block is given a function that tells whether something was drawn from them.
-    """
-    before = random.getstate(), np.random.get_state()
-    random.seed(0)
-    np.random.seed(0)
-    start = _place()
-    try:
-        yield lambda: _place() != start
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
-
-
-def _place() -> Any:
-    """Return where the global generators are."""
-    return random.getstate(), repr(np.random.get_state(legacy=True))
-
-
-def _check_rows(X: Any) -> None:
-    """Refuse rows that cannot be asked twice.
-
-    Raises:
-        UserError: there are no rows, or they can be read only once.
-    """
-    if X is None:
-        raise UserError("X, the held-out rows, is None: give a list or an array of rows.")
-    if hasattr(X, "__next__"):
-        raise UserError(
-            f"X, the held-out rows, is a {type(X).__name__}, which can be read only once: "
-            "give a list or an array."
-        )
-    shape = getattr(X, "shape", None)
-    count = shape[0] if shape else len(X) if hasattr(X, "__len__") else None
-    if count == 0:
-        raise UserError("X, the held-out rows, has no rows: give a list or an array with some.")
 
 
 def _class_name(value: Any) -> str:

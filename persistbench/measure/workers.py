@@ -15,7 +15,8 @@ import psutil
 
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
-from persistbench.integrity.answers import answers_same, one_thread
+from persistbench.integrity.answers import answers_same
+from persistbench.integrity.asking import one_thread
 from persistbench.sandbox import context
 
 KINDS = ("pss", "uss", "rss")

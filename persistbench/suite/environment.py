@@ -22,6 +22,17 @@ def uv() -> str | None:
     return shutil.which("uv") or shutil.which("uv", path=_BESIDE)
 
 
+def said(output: str) -> str:
+    """Return the error in what uv has printed, in one line of at most 500 characters.
+
+    Args:
+        output: all that uv has printed; an error ends at an empty line, and hints follow.
+    """
+    _, found, error = output.rpartition("error: ")
+    lines = (error if found else output).strip().partition("\n\n")[0].splitlines()
+    return "; ".join(line.strip() for line in lines)[:500]
+
+
 class PinnedUv(Uv):
     """A virtual environment by uv, from the interpreter that runs asv where the version fits."""
 
@@ -67,7 +78,25 @@ class PinnedUv(Uv):
         self._uv("pip", "install", f"--python={self._path}", *names)
 
     def _uv(self, *arguments: str) -> None:
-        """Run uv; it takes what is installed here and fetches no interpreter."""
+        """Run uv; it takes what is installed here and fetches no interpreter.
+
+        Raises:
+            util.UserError: uv has failed; what it said is quoted.
+        """
         environment = {**os.environ, **self.build_env_vars, **self._venv_env_vars}
         environment |= {"UV_PYTHON_DOWNLOADS": "never"}
-        util.check_call([self._uv_path, *arguments], env=environment, timeout=1800)
+        command = [self._uv_path, *arguments]
+        output, _, status = util.check_output(
+            command,
+            env=environment,
+            timeout=1800,
+            valid_return_codes=None,
+            display_error=False,
+            return_stderr=True,
+            redirect_stderr=True,
+        )
+        if status != 0:
+            raise util.UserError(
+                f'The environment cannot be made, because uv says: "{said(output)}". Libraries '
+                "that are not on this machine yet are fetched from the network."
+            )

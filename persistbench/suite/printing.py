@@ -17,9 +17,8 @@ from asv.results import Results
 from asv.util import human_value
 
 NOTHING_KEPT = (
-    "asv keeps none of these figures: with --dry-run, or in an environment that it did not make "
-    "(--python, -E existing), it only prints. To keep them, leave the option, or add "
-    "--set-commit-hash HEAD to the second."
+    "asv prints these figures and keeps none of them, because of --dry-run, --python=same or "
+    "-E existing: without --dry-run, --set-commit-hash HEAD keeps those of the others."
 )
 
 asv_run_benchmarks = asv.runner.run_benchmarks

@@ -1,7 +1,10 @@
 """The one command: register the machine, run asv over the grid, publish, say what it cost."""
 
+import contextlib
+import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -57,7 +60,7 @@ def run(
         say("Nothing is new: every pipeline and backend has figures of this environment.")
         return 0
     say(f"Machine: {machine}. Artifacts: {cache.folder().parent}.")
-    before = cost.samples(results)
+    before, stored = cost.samples(results), _stored(results)
     started = time.monotonic()
     with runs.announced(selection.in_advance) as variables:
         status = _asv(root, *_command(arguments, selection.arguments), **variables)
@@ -65,6 +68,9 @@ def run(
         raise UserError(_stopped(root, status))
     if status not in MEASURED:
         say(_stopped(root, status))
+        return status
+    if _stored(results) == stored:
+        say("No figure was kept, and the results and the page are as they were.")
         return status
     published = _asv(root, "publish")
     wall = time.monotonic() - started
@@ -78,19 +84,26 @@ def run(
 
 
 def _understood(arguments: list[str]) -> None:
-    """Refuse what asv would refuse after minutes, or with a traceback.
+    """Refuse what asv would refuse after minutes, with a traceback or without a word.
 
     Raises:
-        UserError: `asv run` has no such argument, or an expression of --bench is none.
+        UserError: `asv run` has no such argument, an expression of --bench is none, or a commit or
+            an interpreter is not there.
     """
     from asv.commands import make_argparser
 
     parser, _ = make_argparser()
+    said = io.StringIO()
     try:
-        chosen = parser.parse_args(["run", *arguments])
+        with contextlib.redirect_stderr(said):
+            chosen = parser.parse_args(["run", *arguments])
     except SystemExit as error:
+        if not error.code:  # its help was asked for, and is printed
+            raise
+        # The usage comes first, and the fault last.
+        fault = said.getvalue().strip().rpartition("\n")[2].partition("error: ")[2]
         raise UserError(
-            "`asv run` does not understand these arguments, and the lines above say why: "
+            f"`asv run` does not understand these arguments ({fault}): "
             "`asv run --help` shows all that it knows."
         ) from error
     for expression in chosen.bench or ():
@@ -98,6 +111,24 @@ def _understood(arguments: list[str]) -> None:
             re.compile(expression)
         except re.error as error:
             raise UserError(f"--bench {expression!r} is no regular expression: {error}.") from error
+    for environment in chosen.env_spec or ():
+        kind, _, python = environment.partition(":")
+        if kind == "existing" and python not in ("", "same") and shutil.which(python) is None:
+            raise UserError(f"There is no interpreter {python!r}: name another after existing:.")
+    commits = [chosen.set_commit_hash] if chosen.set_commit_hash else []
+    if chosen.range and chosen.range not in _RANGES and not chosen.range.startswith("HASHFILE:"):
+        commits.append(chosen.range)
+    for name in commits:
+        if _git("rev-list", "--max-count=1", name, "--").returncode != 0:
+            raise UserError(f"git knows no commit {name!r} here: `git log` shows them.")
+
+
+_RANGES = ("EXISTING", "NEW", "TAGS", "ALL", "HEAD")
+"""What asv takes as a range of commits, and git does not."""
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], capture_output=True, check=False)  # noqa: S603, S607
 
 
 def checkout() -> Path:
@@ -109,9 +140,8 @@ def checkout() -> Path:
     root = Path.cwd()
     if not (root / "asv.conf.json").is_file():
         raise UserError(f"{root} has no asv.conf.json: run this in a checkout of persistbench.")
-    git = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     try:
-        result = subprocess.run(git, cwd=root, capture_output=True, check=False)  # noqa: S603
+        result = _git("rev-parse", "--verify", "--quiet", "HEAD")
     except FileNotFoundError as error:
         raise UserError("git is not installed, and asv needs it: install git.") from error
     if result.returncode != 0:
@@ -139,6 +169,13 @@ def writable(results: Path) -> Path:
             "give yourself the right to, or make room."
         ) from error
     return results
+
+
+def _stored(results: Path) -> dict[Path, int]:
+    """Return when each of asv's result files was written, in nanoseconds."""
+    from persistbench.records import asv_file
+
+    return {path: path.stat().st_mtime_ns for path, _ in asv_file.result_files(results)}
 
 
 def _command(arguments: list[str], selection: tuple[str, ...]) -> list[str]:

@@ -27,7 +27,7 @@ from persistbench.cases import building, catalogue
 from persistbench.cases.building import BuildError, Done, Job
 from persistbench.cells import attempt
 from persistbench.cells.cell import Cell
-from persistbench.integrity.answers import one_thread
+from persistbench.integrity.asking import one_thread
 from persistbench.outcomes import Outcome, Verdict
 from persistbench.sandbox import child
 from persistbench.trials import _artifacts, base, exactness_child

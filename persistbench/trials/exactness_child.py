@@ -20,13 +20,9 @@ from msgspec import structs
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.cells import attempt
-from persistbench.integrity.answers import (
-    METHODS,
-    NoScoresError,
-    Reference,
-    one_thread,
-    scores,
-)
+from persistbench.integrity.answers import Reference
+from persistbench.integrity.asking import METHODS, one_thread
+from persistbench.integrity.scores import NoScoresError, scores
 from persistbench.integrity.state import State, differences, state
 from persistbench.measure.steps import costs
 from persistbench.outcomes import Blame, Outcome, Verdict, explain, of_exception

@@ -16,8 +16,9 @@ import numpy as np
 from persistbench import backends
 from persistbench.backends import Backend
 from persistbench.cells import attempt
-from persistbench.integrity.answers import METHODS, answers_same
+from persistbench.integrity.answers import answers_same
 from persistbench.integrity.arrays import comparable
+from persistbench.integrity.asking import METHODS
 from persistbench.integrity.state import State, state
 from persistbench.outcomes import Outcome, Verdict, explain
 from persistbench.sandbox import child

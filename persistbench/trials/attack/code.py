@@ -17,7 +17,7 @@ from typing import Any
 from persistbench.backends import Backend
 from persistbench.cases import catalogue
 from persistbench.cells import attempt
-from persistbench.integrity.answers import METHODS
+from persistbench.integrity.asking import METHODS
 from persistbench.outcomes import Outcome
 from persistbench.trials import base
 from persistbench.trials.attack import _crafting, payloads
