@@ -120,11 +120,19 @@ def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--nosuch"], "does not understand these arguments"),
-        (["--parallel", "many"], "does not understand these arguments"),
-        (["--bench"], "does not understand these arguments"),
+        (["--nosuch"], r"does not understand these arguments \(unrecognized arguments: --nosuch\)"),
+        (
+            ["--parallel", "many"],
+            r"\(argument --parallel/-j: invalid int value: 'many'\)",
+        ),
+        (["--bench"], "argument --bench/-b: expected one argument"),
+        (["-a", "rounds=x"], "'rounds': invalid literal"),
         (["-b", "("], r"--bench '\(' is no regular expression"),
         (["--bench", "load", "--bench=*"], r"--bench '\*' is no regular expression"),
+        (["-E", "existing:/no/such/python"], "There is no interpreter '/no/such/python'"),
+        (["--set-commit-hash", "nosuch"], "git knows no commit 'nosuch'"),
+        (["nosuch..HEAD"], "git knows no commit 'nosuch..HEAD'"),
+        (["HEAD^!nosuch"], r"git knows no commit 'HEAD\^!nosuch'"),
     ],
 )
 def test_arguments_that_asv_does_not_know_start_nothing(
@@ -134,3 +142,58 @@ def test_arguments_that_asv_does_not_know_start_nothing(
     monkeypatch.setattr(run, "writable", lambda _: pytest.fail("it was begun"))
     with pytest.raises(UserError, match=sentence):
         run.run(arguments, [], [], False, False, False, print)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ALL"],
+        ["NEW"],
+        ["HASHFILE:-"],
+        ["HEAD^!"],
+        ["-E", "existing"],
+        ["-E", "existing:same", "--set-commit-hash", "HEAD"],
+        ["--python=same", "--quick"],
+    ],
+)
+def test_arguments_that_asv_knows_are_left_to_it(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Ranges and environments that asv understands are not refused."""
+
+    class BegunError(Exception):
+        """The arguments were accepted."""
+
+    def begin(_: Path) -> None:
+        raise BegunError
+
+    monkeypatch.setattr(run, "writable", begin)
+    with pytest.raises(BegunError):
+        run.run(arguments, [], [], False, False, False, print)
+
+
+@pytest.mark.parametrize(("writes", "commands"), [(False, ["run"]), (True, ["run", "publish"])])
+def test_nothing_is_published_where_nothing_was_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writes: bool, commands: list[str]
+) -> None:
+    """With --dry-run, asv leaves the results as they were, and the end says so."""
+    results = describe(tmp_path / "results")
+    measured(results, [1.0, 2.0, 3.0, 4.0])
+    (tmp_path / "asv.conf.json").touch()
+    ran: list[str] = []
+
+    def asv(_: Path, command: str, *__: str, **___: str) -> int:
+        ran.append(command)
+        (results / "desk" / "machine.json").touch()  # which asv writes always
+        if writes:
+            measured(results, [1.0, 2.0, 3.0, 4.0], commit="d" * 40)
+        return 0
+
+    monkeypatch.setattr(run, "checkout", lambda: tmp_path)
+    monkeypatch.setattr(run.registration, "register", lambda: "desk")
+    monkeypatch.setattr(run, "call_asv", asv)
+    said: list[str] = []
+    run.run([], ["small"], ["joblib"], False, False, False, said.append)
+    assert ran == commands
+    assert any("No figure was kept" in line for line in said) is not writes
+    assert any("The page: " in line for line in said) is writes

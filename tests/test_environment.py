@@ -32,12 +32,13 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Return the list that commands are added to instead of being run."""
     ran: list[list[str]] = []
 
-    def note(command: list[str], **_: Any) -> None:
+    def note(command: list[str], **_: Any) -> tuple[str, str, int]:
         ran.append(command)
         if command[1] == "venv":
             Path(command[-1]).mkdir()
+        return "", "", 0
 
-    monkeypatch.setattr(util, "check_call", note)
+    monkeypatch.setattr(util, "check_output", note)
     return ran
 
 
@@ -72,3 +73,66 @@ def test_uv_beside_the_interpreter_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     assert PinnedUv.matches("3.11")
     PinnedUv(Config.load("asv.conf.json"), "3.11", {}, {})
     assert shutil.which("uv") == environment.uv()
+
+
+def test_environment_that_was_made_is_kept(
+    made: PinnedUv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The next run takes it as it is: without a network it could not be made again."""
+
+    def make(command: list[str], **_: Any) -> tuple[str, str, int]:
+        if command[1] == "venv":
+            folder = Path(command[-1], "bin")
+            folder.mkdir(parents=True)
+            (folder / "python").symlink_to(sys.executable)
+        return "", "", 0
+
+    check_output = util.check_output
+    monkeypatch.setattr(util, "check_output", make)
+    made.create()
+    monkeypatch.setattr(util, "check_output", check_output)
+    description = Config.load("asv.conf.json")
+    description.env_dir = str(tmp_path / "env")
+    (again,) = asv_environment.get_environments(description, None, verbose=False)
+    assert again.check_presence()
+
+
+OFFLINE = """Using Python 3.11.7 environment at: env/38effe
+error: No solution found when resolving dependencies
+  cause: Because asv-runner was not found in the cache, your requirements are unsatisfiable.
+
+hint: Packages were unavailable because the network was disabled.
+"""
+REFUSED = """error: Request failed after 3 retries in 4.3s
+  cause: Failed to fetch: https://pypi.org/simple/joblib/
+  cause: tunnel error: failed to create underlying connection
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        (
+            OFFLINE,
+            "No solution found when resolving dependencies; Because asv-runner was not found in "
+            "the cache, your requirements are unsatisfiable",
+        ),
+        (
+            REFUSED,
+            "Request failed after 3 retries in 4.3s; Failed to fetch: "
+            "https://pypi.org/simple/joblib/; tunnel error: failed to create underlying connection",
+        ),
+        ("Killed\n", "Killed"),
+        ("", ""),
+        ("error: " + "x" * 900, "x" * 500),
+    ],
+)
+def test_failure_of_uv_is_one_sentence(
+    made: PinnedUv, monkeypatch: pytest.MonkeyPatch, output: str, sentence: str
+) -> None:
+    """It quotes the error and its causes, without hints; asv's log shows nothing beside it."""
+    assert environment.said(output) == sentence
+    monkeypatch.setattr(util, "check_output", lambda *_, **__: (output, "", 1))
+    with pytest.raises(util.UserError, match="are fetched from the network") as raised:
+        made.create()
+    assert f'because uv says: "{sentence}".' in str(raised.value)

@@ -26,11 +26,12 @@ def said(output: str) -> str:
     """Return the error in what uv has printed, in one line of at most 500 characters.
 
     Args:
-        output: all that uv has printed; an error ends at an empty line, and hints follow.
+        output: all that uv has printed. A line begins with ``error:``, lines of causes follow, and
+            after an empty line hints.
     """
-    _, found, error = output.rpartition("error: ")
+    _, found, error = f"\n{output}".rpartition("\nerror: ")
     lines = (error if found else output).strip().partition("\n\n")[0].splitlines()
-    return "; ".join(line.strip() for line in lines)[:500]
+    return "; ".join(line.strip().removeprefix("cause: ") for line in lines)[:500].rstrip(".")
 
 
 class PinnedUv(Uv):
@@ -52,9 +53,13 @@ class PinnedUv(Uv):
     def find_executable(self, executable: str) -> str:
         """Return the path of a program that asv.conf.json's commands name.
 
-        asv looks for programs in the environment alone; uv is not one of the environment's.
+        asv looks for programs in the environment alone; uv is not one of the environment's. By
+        looking for pip, asv finds out whether the environment is there: it takes one without pip
+        for none, removes it, and makes it anew.
         """
-        return str(self._uv_path if executable == "uv" else super().find_executable(executable))
+        if executable in ("uv", "pip"):
+            return str(self._uv_path)
+        return str(super().find_executable(executable))
 
     def _setup(self) -> None:
         """Called by asv to make the environment."""

@@ -63,7 +63,7 @@ def run(
     before, stored = cost.samples(results), _stored(results)
     started = time.monotonic()
     with runs.announced(selection.in_advance) as variables:
-        status = _asv(root, *_command(arguments, selection.arguments), **variables)
+        status = call_asv(root, *_command(arguments, selection.arguments), **variables)
     if status == REFUSED:
         raise UserError(_stopped(root, status))
     if status not in MEASURED:
@@ -72,7 +72,7 @@ def run(
     if _stored(results) == stored:
         say("No figure was kept, and the results and the page are as they were.")
         return status
-    published = _asv(root, "publish")
+    published = call_asv(root, "publish")
     wall = time.monotonic() - started
     for line in cost.summary(cost.seconds_inside(before, cost.samples(results)), wall):
         say(line)
@@ -189,7 +189,7 @@ def _command(arguments: list[str], selection: tuple[str, ...]) -> list[str]:
     return command
 
 
-def _asv(root: Path, *arguments: str, **variables: str) -> int:
+def call_asv(root: Path, *arguments: str, **variables: str) -> int:
     """Run asv; on Ctrl-C wait until it has put away its processes and folders."""
     # asv looks for "pythonX.Y" on PATH: let it find this one first, not a shim of that name.
     # Last comes uv, which is installed beside this interpreter.
