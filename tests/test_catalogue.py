@@ -238,6 +238,61 @@ def test_change_of_a_file_changes_its_key(package: Any) -> None:
     assert len(keys) == 3
 
 
+@pytest.mark.parametrize(
+    "other", ["data.json", "folder/rows.csv", "other.py", "deep.py", "_helper.py"]
+)
+def test_what_a_build_may_read_or_import_decides_its_key(package: Any, other: str) -> None:
+    """Data beside the file, and modules that it imports by way of others, change the key."""
+    source = f"import json\nfrom .other import SIZE\n{GOOD}"
+    first = package(own=source, other="from cases import x\nfrom . import deep\nSIZE = 1")["own"]
+    path = first.path.parent / other
+    path.parent.mkdir(exist_ok=True)
+    keys = {first.key}
+    for content in ("1", "2"):
+        path.write_text(f"from . import deep\nSIZE = {content}\n")
+        keys.add(first.key)
+    assert len(keys) == 3
+    (first.path.parent / "stranger.py").touch()
+    assert first.key in keys
+
+
+def test_failure_is_not_kept(package: Any) -> None:
+    """A build that failed for want of a file is right as soon as the file is there."""
+    source = f"from pathlib import Path\nPath(__file__).with_name('rows.csv').read_text()\n{GOOD}"
+    own = package(own=source)["own"]
+    with pytest.raises(BuildError, match=r"FileNotFoundError.*rows\.csv"):
+        fit(own)
+    (own.path.parent / "rows.csv").write_text("1")
+    assert fit(own).payload_bytes
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        b"\xef\xbb\xbf" + GOOD.encode(),
+        b"# -*- coding: latin-1 -*-\nNAME = '\xf6'" + GOOD.encode(),
+        GOOD.replace("\n", "\r\n").encode(),
+    ],
+)
+def test_file_is_read_as_python_reads_it(package: Any, encoded: bytes) -> None:
+    """A byte order mark, a coding line and foreign ends of lines are no faults."""
+    own = package(own="")["own"]
+    own.path.write_bytes(encoded)
+    assert fit(own).payload_bytes
+
+
+def test_trusted_in_another_file_of_a_folder_is_said(package: Any) -> None:
+    """It is read from the folder's __init__.py only, and nothing is ignored without a word."""
+    package()
+    root = Path(sys.path[0]) / next(Path(sys.path[0]).glob("cases_*")).name
+    (root / "wide").mkdir()
+    (root / "wide" / "__init__.py").write_text("from .core import build")
+    (root / "wide" / "core.py").write_text(f'TRUSTED = ("a.b",)\n{GOOD}')
+    catalogue.discover.cache_clear()
+    with pytest.raises(BuildError, match=r"core\.py: TRUSTED is not read there.*__init__\.py"):
+        fit(catalogue.discover(root.name)["wide"])
+
+
 def pipeline_of(folder: Path, line: str) -> catalogue.Pipeline:
     """Return the pipeline of a file that has this line beside its build()."""
     path = folder / "own.py"

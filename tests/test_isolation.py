@@ -223,6 +223,51 @@ def test_what_only_the_builder_knows_is_missed_elsewhere(
     assert {verdict.blame for _, verdict in examined(own)} <= {Blame.PIPELINE, Blame.BACKEND}
 
 
+def test_rows_of_a_class_that_build_defines_are_kept(package: Path) -> None:
+    """What pickle cannot save of the rows, cloudpickle does; what nobody can blames our check."""
+    source = (
+        f"{GOOD}\nfitted = build\ndef build():\n    case = fitted()\n"
+        "    class Rows(list):\n        pass\n"
+        "    return Case(case.estimator, Rows(case.X.tolist()), case.y)\n"
+    )
+    own = written(package, {"own": source})["own"]
+    assert {verdict.outcome for _, verdict in examined(own)} == {Outcome.SAME}
+    unsaved = source.replace("        pass\n", "        lock = __import__('threading').Lock()\n")
+    never = written(package, {"never": unsaved})["never"]
+    assert {verdict.outcome for _, verdict in examined(never)} == {Outcome.UNSUPPORTED}
+    assert {verdict.blame for _, verdict in examined(never)} == {Blame.CHECK}
+
+
+@pytest.mark.parametrize(
+    ("source", "blamed"),
+    [
+        # The pipeline relies on its class, which only the process has changed that built it.
+        (
+            f"{CARRIER}\nmade = build\nOwn.shift = 0\n"
+            "Own.predict = lambda self, X: (X[:, 0] > Own.shift)\n"
+            "def build():\n    Own.shift = 1\n    return made()\n",
+            {"pickle-5": Blame.PIPELINE, "joblib": Blame.PIPELINE},
+        ),
+        # joblib gives back an array for a matrix: the same line of the pipeline fails there alone.
+        (
+            f"{CARRIER}\nmade = build\n"
+            "def predict(self, X):\n    return np.asarray(self.w * self.w.T)[0] * np.ones(len(X))\n"
+            "Own.predict = predict\n"
+            "def build():\n    case = made()\n    case.estimator.w = np.matrix([[1.0, 2.0]])\n"
+            "    return case\n",
+            {"pickle-5": None, "joblib": Blame.BACKEND},
+        ),
+    ],
+)
+def test_a_plain_pickle_tells_whose_fault_it_is(
+    package: Path, source: str, blamed: dict[str, Blame | None]
+) -> None:
+    """Where a plain pickle ends in the same way, the pipeline does not travel; else the backend."""
+    own = written(package, {"own": source})["own"]
+    result = {cell.backend.id: verdict.blame for cell, verdict in examined(own)}
+    assert {name: result[name] for name in blamed} == blamed
+
+
 def test_what_pickle_drops_is_dumped_by_others(package: Path) -> None:
     """Each backend dumps what build() returned, and not what a pickle has made of it.
 

@@ -19,7 +19,7 @@ from persistbench.case import Case
 from persistbench.cases.catalogue import Pipeline
 from persistbench.errors import UserError
 from persistbench.integrity.answers import reference
-from persistbench.outcomes import Outcome, Verdict, explain
+from persistbench.outcomes import Blame, Outcome, Verdict, explain
 from persistbench.sandbox import Limits, child
 from persistbench.system import control_groups
 
@@ -44,15 +44,14 @@ class BuildError(Exception):
     """A pipeline cannot be built; the text of this error is the reason in the cells.
 
     Attributes:
-        verdict: ``error-at-build``, or ``not-installed`` if a library is missing.
-        died: whether the process died, by a crash or by a limit; it may live the next time.
+        verdict: ``error-at-build``, ``not-installed`` if a library is missing, or ``unsupported``
+            if our check cannot keep what the pipeline answers.
     """
 
-    def __init__(self, verdict: Verdict, died: bool = False) -> None:
+    def __init__(self, verdict: Verdict) -> None:
         """Take the verdict."""
         super().__init__(verdict.reason)
         self.verdict = verdict
-        self.died = died
 
     @property
     def missing_library(self) -> bool:
@@ -159,7 +158,7 @@ def _dead(stage: str, death: Verdict | None) -> BuildError:
     """Return the error of a pipeline that ends its own process."""
     death = death or Verdict(Outcome.CRASH, "no answer")
     reason = death.reason if death.machine_fault else f"{stage}: {death.reason}"
-    return BuildError(Verdict(Outcome.ERROR_AT_BUILD, reason, fault=death.fault), died=True)
+    return BuildError(Verdict(Outcome.ERROR_AT_BUILD, reason, fault=death.fault))
 
 
 def _build(
@@ -210,13 +209,27 @@ def _answered(case: Case, original: str) -> Verdict:
     except Exception as error:
         return _of_pipeline(error)
     try:
-        Path(original).write_bytes(pickle.dumps(answers, protocol=5))
+        Path(original).write_bytes(_pickled(answers))
     except (OSError, MemoryError) as error:
         return _of_pipeline(error)
     except Exception as error:
-        reason = f"the held-out rows, or the answers to them, cannot be kept: {explain(error)}"
-        return Verdict(Outcome.ERROR_AT_BUILD, reason)
+        reason = (
+            "our check cannot keep the held-out rows, or the answers to them, for another process "
+            f"({explain(error)}): give rows that pickle saves"
+        )
+        return Verdict(Outcome.UNSUPPORTED, reason, fault=Blame.CHECK)
     return Verdict(Outcome.SAME)
+
+
+def _pickled(answers: Any) -> bytes:
+    """Return a pickle; by cloudpickle where a class is known to this process only."""
+    try:
+        return pickle.dumps(answers, protocol=5)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        import cloudpickle
+
+        result: bytes = cloudpickle.dumps(answers)
+        return result
 
 
 def _facts(job: Job, case: Case) -> Any:

@@ -39,8 +39,8 @@ class Pipeline:
     def docstring(self) -> str:
         """The file's docstring, read without an import; empty if there is none."""
         try:
-            return ast.get_docstring(ast.parse(self.path.read_text(encoding="utf-8"))) or ""
-        except (SyntaxError, UnicodeDecodeError, OSError):
+            return ast.get_docstring(ast.parse(self.path.read_bytes())) or ""
+        except (SyntaxError, ValueError, OSError):
             return ""
 
     @property
@@ -50,7 +50,7 @@ class Pipeline:
         There are none where ``TRUSTED`` cannot be understood; :meth:`build` says so.
         """
         try:
-            return _trusted(self.path.read_text(encoding="utf-8"))
+            return _trusted(self.path.read_bytes())
         except (SyntaxError, ValueError, TypeError, OSError):
             return ()
 
@@ -61,16 +61,43 @@ class Pipeline:
 
     @property
     def sources(self) -> str:
-        """A digest of the name, the file and the helpers beside it."""
-        return files.digest(self.name, *(file.read_bytes() for file in self.files))
+        """A digest of the name, of the file and of what it may read or import beside it."""
+        data = (_content(file, *_stamp(file)) for file in self._data)
+        return files.digest(self.name, *(file.read_bytes() for file in self.files), *data)
 
     @property
     def files(self) -> list[Path]:
-        """The file, or all files of the folder, and the helpers beside it."""
-        own, beside = [self.path], self.path.parent
-        if self.path.name == "__init__.py":  # the pipeline is a folder
-            own, beside = sorted(self.path.parent.rglob("*.py")), self.path.parents[1]
-        return [*own, *sorted(beside.glob("_*.py"))]
+        """The file or all files of the folder, the helpers, and what these import beside them."""
+        own = sorted(self.path.parent.rglob("*.py")) if self._is_folder else [self.path]
+        result = dict.fromkeys([*own, *sorted(self._beside.glob("_*.py"))])
+        waiting = list(result)
+        while waiting:
+            file = waiting.pop()
+            for name in _imported(file, self.package, *_stamp(file)):
+                module, folder = self._beside / f"{name}.py", self._beside / name
+                for other in (module, *sorted(folder.rglob("*.py"))):
+                    if other.is_file() and other not in result:
+                        result[other] = None
+                        waiting.append(other)
+        return list(result)
+
+    @property
+    def _is_folder(self) -> bool:
+        return self.path.name == "__init__.py"
+
+    @property
+    def _beside(self) -> Path:
+        """The folder of the catalogue."""
+        return self.path.parents[1] if self._is_folder else self.path.parent
+
+    @property
+    def _data(self) -> list[Path]:
+        """Files that are no Python, in the folders of the catalogue: ``build()`` may read them."""
+        return [
+            file
+            for file in sorted(self._beside.rglob("*"))
+            if file.suffix not in (".py", ".pyc") and file.is_file()
+        ]
 
     def build(self) -> Case:
         """Import the file and fit its pipeline.
@@ -87,11 +114,14 @@ class Pipeline:
                 "(or start the file's name with an underscore if it is no pipeline)."
             )
         try:
-            names = _trusted(self.path.read_text(encoding="utf-8"))
+            names = _trusted(self.path.read_bytes())
             if (otherwise := getattr(module, "TRUSTED", names)) not in (names, list(names)):
                 raise ValueError(_not_understood(f"TRUSTED = {otherwise!r}"))
         except ValueError as error:
             raise UserError(f"{self.path}: {error}") from error
+        for other in self.path.parent.rglob("*.py") if self._is_folder else ():
+            if other != self.path and _binds_trusted(other.read_bytes()):
+                raise UserError(f"{other}: TRUSTED is not read there: write it into {self.path}.")
         case = module.build()
         if not isinstance(case, Case):
             raise UserError(
@@ -102,7 +132,7 @@ class Pipeline:
 
 
 @functools.cache  # asked for every cell, in each of thousands of processes
-def _trusted(source: str) -> tuple[str, ...]:
+def _trusted(source: bytes) -> tuple[str, ...]:
     """Return the names of ``TRUSTED`` in the source of a file; none without it.
 
     Raises:
@@ -125,6 +155,52 @@ def _trusted(source: str) -> tuple[str, ...]:
         for reason in filter(None, map(backends.no_name, names)):
             raise ValueError(f"TRUSTED: {reason}")
     return names
+
+
+def _binds_trusted(source: bytes) -> bool:
+    return any("TRUSTED" in _bound(part) for part in ast.parse(source).body)
+
+
+@functools.cache
+def _imported(file: Path, package: str, size: int, changed: int) -> list[str]:
+    """Return the names of what a file imports from its catalogue, as its text says.
+
+    Args:
+        file: that imports.
+        package: of the catalogue.
+        size: of the file; with the time of its last change it tells whether to read it again.
+        changed: see size.
+    """
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return []
+    names: set[str] = set()
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Import):
+            names |= {one.name for one in part.names}
+        elif isinstance(part, ast.ImportFrom):
+            module = f"{package}.{part.module or ''}" if part.level else part.module or ""
+            names |= {module, *(f"{module}.{one.name}".replace("..", ".") for one in part.names)}
+    own = {
+        name.split(".")[package.count(".") + 1] for name in names if name.startswith(f"{package}.")
+    }
+    return sorted(own - {""})
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_size, facts.st_mtime_ns
+
+
+@functools.cache
+def _content(file: Path, size: int, changed: int) -> str:
+    """Return what stands for the content of a file; a large one is not read."""
+    own = file.read_bytes() if size <= _LARGE else f"{size} {changed}"
+    return files.digest(file.name, own)
+
+
+_LARGE = 64 * 2**20
 
 
 def _not_understood(source: str) -> str:

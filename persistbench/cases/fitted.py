@@ -32,6 +32,8 @@ class Fitted:
         estimator: path of the pickled estimator; no file if the estimator cannot be kept.
         payload_bytes: size of the pickle-5 artifact in bytes, None if pickle refuses.
         refusal: why pickle refuses; empty if pickle saves the pipeline.
+        elsewhere: what became of a plain pickle in a process that has not built the pipeline, or
+            of one by cloudpickle where pickle refuses; None if neither saves it.
     """
 
     pipeline: Pipeline
@@ -39,6 +41,7 @@ class Fitted:
     estimator: Path
     payload_bytes: int | None
     refusal: str
+    elsewhere: Verdict | None
 
     def load_reference(self) -> Reference:
         """Return the held-out rows and the answers of the original.
@@ -62,7 +65,7 @@ def fit(pipeline: Pipeline) -> Fitted:
     """Return the files of a fitted pipeline; fit the pipeline first if there are no files.
 
     Raises:
-        BuildError: the pipeline cannot be built, now or earlier with the same code and libraries.
+        BuildError: the pipeline cannot be built.
     """
     with sandbox.folder() as folder:
         return fit_and_do(pipeline, (), folder)[0]
@@ -77,24 +80,18 @@ def fit_and_do(pipeline: Pipeline, jobs: Sequence[Job], folder: Path) -> tuple[F
         folder: for the answers of the freshly fitted pipeline.
 
     Raises:
-        BuildError: the pipeline cannot be built, now or earlier with the same code and libraries.
+        BuildError: the pipeline cannot be built. That is not kept: the cause may lie outside the
+            file.
     """
     kept = cache.folder() / "fitted"
     about, rows, estimator = (
         kept / f"{pipeline.name}.{pipeline.key}.{part}" for part in ("json", "rows", "pickle")
     )
     facts = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
-    if verdict := facts.get("verdict"):
-        raise BuildError(Verdict.from_dict(verdict))
     done: list[Done] = []
     if not (facts and rows.is_file()):
         try:
             facts, done = _build(pipeline, jobs, folder, rows, estimator)
-        except BuildError as error:
-            if not (error.died or error.verdict.machine_fault):
-                with files.replacing(about) as temporary:
-                    temporary.write_text(json.dumps({"verdict": asdict(error.verdict)}))
-            raise
         except (OSError, MemoryError) as error:  # the machine's fault: not kept, tried again
             raise BuildError(_of_machine(error)) from error
         with files.replacing(about) as temporary:
@@ -102,7 +99,9 @@ def fit_and_do(pipeline: Pipeline, jobs: Sequence[Job], folder: Path) -> tuple[F
         cache.drop_others(kept, pipeline.name, pipeline.key)
     elif jobs:
         done = building.do(pipeline, jobs, folder)
-    return Fitted(pipeline, rows, estimator, facts["payload_bytes"], facts["refusal"]), done
+    elsewhere = facts["elsewhere"] and Verdict.from_dict(facts["elsewhere"])
+    known = (facts["payload_bytes"], facts["refusal"], elsewhere)
+    return Fitted(pipeline, rows, estimator, *known), done
 
 
 def _of_machine(error: BaseException) -> Verdict:
@@ -136,6 +135,7 @@ def _build(
                 raise BuildError(_of_machine(OSError(facts.reason)))
             facts = _Kept(None, facts.reason, saved=False)
         new_rows.write_bytes(keep.original.read_bytes())
+        back = None
         if facts.saved:
             back = sandbox.run(
                 _comes_back, str(keep.original), str(draft), limits=building.limits()
@@ -143,7 +143,9 @@ def _build(
             if back.same:
                 draft.replace(estimator)
         new_rows.replace(rows)
-    return {"payload_bytes": facts.payload_bytes, "refusal": facts.refusal}, done
+    elsewhere = back and asdict(back)
+    kept = {"payload_bytes": facts.payload_bytes, "refusal": facts.refusal}
+    return {**kept, "elsewhere": elsewhere}, done
 
 
 def _keep(case: Case, path: str) -> _Kept | Verdict:
@@ -175,15 +177,17 @@ def _cloudpickled(case: Case, path: Path) -> bool:
 def _comes_back(original: str, estimator: str) -> Verdict:
     """Return whether a kept estimator has the state and the answers of the original."""
     child.hush()
+    stage = Outcome.ERROR_AT_LOAD
     try:
         loaded = _unpickled(Path(estimator))
         held = state(loaded)
+        stage = Outcome.ERROR_AT_USE
         expected: Reference = pickle.loads(Path(original).read_bytes())
-        if changed := differences(expected.state, held):
-            return Verdict(Outcome.STATE_DIFFERS, changed)
-        return compare(expected, loaded)
+        verdict = compare(expected, loaded)
+        changed = differences(expected.state, held)
     except Exception as error:
-        return child.of_exception(Outcome.ERROR_AT_LOAD, error)
+        return child.of_exception(stage, error)
+    return Verdict(Outcome.STATE_DIFFERS, changed) if verdict.same and changed else verdict
 
 
 def _unpickled(path: Path) -> Any:

@@ -166,7 +166,7 @@ def _find_out(cells: Sequence[Cell]) -> dict[Cell, Verdict]:
         drafts = [stack.enter_context(files.draft(cell.artifact)) for cell in cells]
         jobs = [Job(_dump, (cell, str(path))) for cell, path in zip(cells, drafts, strict=True)]
         try:
-            _, done = fit_and_do(cells[0].pipeline, jobs, folder)
+            fitted, done = fit_and_do(cells[0].pipeline, jobs, folder)
         except BuildError as error:
             for cell in cells:
                 result[cell] = error.verdict
@@ -177,6 +177,7 @@ def _find_out(cells: Sequence[Cell]) -> dict[Cell, Verdict]:
             if verdict.same:
                 arguments = (cell, str(path), str(one.original))
                 verdict = sandbox.run(_load_and_use, *arguments, limits=building.limits())
+                verdict = _blamed(verdict, fitted.elsewhere)
             if verdict.same:
                 _link(one.original, cell._original)
                 path.replace(cell.artifact)
@@ -187,6 +188,26 @@ def _find_out(cells: Sequence[Cell]) -> dict[Cell, Verdict]:
             cell._keep(verdict)
             result[cell] = verdict
     return result
+
+
+def _blamed(verdict: Verdict, elsewhere: Verdict | None) -> Verdict:
+    """Return a verdict on a load or a use that blames the right one.
+
+    Args:
+        verdict: of a backend.
+        elsewhere: what became of a plain pickle in another process, too. Where that ends in the
+            same way, the pipeline relies on what only the process has that built it. Where that
+            is right, the pipeline travels, and the backend has lost something.
+    """
+    decided = verdict.fault in (Blame.MACHINE, Blame.CHECK) or verdict.by_design
+    if verdict.same or verdict.outcome.refusal or decided or elsewhere is None:
+        return verdict
+    if elsewhere.same:
+        return replace(verdict, fault=None)
+    if elsewhere.outcome is not verdict.outcome:
+        return verdict
+    reason = f"{verdict.reason}; so it is with a plain pickle in a new process"
+    return replace(verdict, reason=reason, fault=Blame.PIPELINE)
 
 
 def _map(cell: Cell) -> Verdict:
@@ -235,6 +256,6 @@ def _load_and_use(cell: Cell, path: str, original: str) -> Verdict:
     try:
         expected: Reference = pickle.loads(Path(original).read_bytes())
     except Exception as error:
-        reason = f"the held-out rows cannot be read in another process: {explain(error)}"
-        return replace(child.of_exception(Outcome.ERROR_AT_BUILD, error), reason=reason)
+        reason = f"our check cannot read the held-out rows in another process: {explain(error)}"
+        return Verdict(Outcome.UNSUPPORTED, reason, fault=Blame.CHECK)
     return attempt.use(backend, loaded, expected)
