@@ -71,6 +71,7 @@ class Grid:
     min_run_count = 1  # asv's default of 2 makes every slow call twice and drops the first
 
     mapped = False
+    fault = None  # whose fault it is if a right cell has no answer; None: what is usual
     cell = None
     clock = 0.0  # in seconds; only samples move it
 
@@ -94,7 +95,7 @@ class Grid:
             self.backend.import_modules()
             self.prepare(cell)
         except UnsupportedError as error:
-            refusal = Verdict(Outcome.UNSUPPORTED, str(error))
+            refusal = Verdict(Outcome.UNSUPPORTED, str(error), fault=self.fault)
             outcome.keep(cell, refusal, self.question)
             raise NotImplementedError(refusal.reason) from error
         except Exception as error:

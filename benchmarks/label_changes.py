@@ -5,6 +5,7 @@ The one question that a wrong cell answers with a number.
 
 from benchmarks._grid import Grid
 from persistbench.errors import UnsupportedError
+from persistbench.outcomes import Blame
 
 
 class LabelChanges(Grid):
@@ -18,9 +19,12 @@ class LabelChanges(Grid):
 
     def prepare(self, cell):
         # Nothing to make: the examination of the cell has counted.
-        if self.changes is None:
-            nothing = "there is no predict to compare: only bytes or transforms"
-            raise UnsupportedError("; ".join(self.uncompared) or nothing)
+        if self.changes is not None:
+            return
+        if self.uncompared:
+            self.fault = Blame.PIPELINE
+            raise UnsupportedError("; ".join(self.uncompared))
+        raise UnsupportedError("there is no predict to compare: only bytes or transforms")
 
     def track_label_changes(self, pipeline, backend):
         return self.changes

@@ -34,8 +34,8 @@ class _Scaling(Elsewhere):
             f"scaling-{kind}-{backend}", lambda: scaling.measure(kind, cell.backend)
         )
         self.measured = measured[pipeline]
-        result = self.measured.get("verdict", {"outcome": Outcome.SAME})
-        verdict = Verdict(**{**result, "outcome": Outcome(result["outcome"])})
+        known = self.measured.get("verdict")
+        verdict = Verdict.from_dict(known) if known else Verdict(Outcome.SAME)
         claims.keep(cell)
         outcome.keep(cell, verdict, self.question)
         self.admit(cell, verdict)

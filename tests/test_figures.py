@@ -92,11 +92,13 @@ def test_failure_without_any_record_is_a_failure(results: Path) -> None:
 
 def test_reason_says_whose_fault_it_is_and_what_was_not_compared(results: Path) -> None:
     """Both stand in the reason: of a failure who is to blame, of a figure what nobody compared."""
-    path = measured(results, [None, math.nan, 0.5, 0.5])
+    path = measured(results, [None, math.nan, math.nan, 0.5])
     facts = {"pipeline": "small", "status": "failed", "outcome": "error-at-build"}
     record(path, **facts, backend="pickle-5", reason="no data", blame="pipeline")
     refused = {"outcome": "not-installed", "reason": "no joblib", "blame": "machine"}
     record(path, pipeline="small", backend="joblib", **refused)
+    no_map = {"outcome": "unsupported", "reason": "no map", "blame": "backend"}
+    record(path, pipeline="<script>", backend="pickle-5", **no_map)
     note = ["predict: answers at random"]
     right = {"status": "ok", "outcome": "same", "reason": "", "uncompared": note}
     record(path, pipeline="<script>", backend="joblib", **right)
@@ -104,7 +106,7 @@ def test_reason_says_whose_fault_it_is_and_what_was_not_compared(results: Path) 
     assert result == {
         ("small", "pickle-5"): "error-at-build (pipeline): no data",
         ("small", "joblib"): "not-installed: no joblib",
-        ("<script>", "pickle-5"): "",
+        ("<script>", "pickle-5"): "unsupported: no map",
         ("<script>", "joblib"): "not compared: predict: answers at random",
     }
 
@@ -161,14 +163,14 @@ def test_name_too_long_for_the_terminal_is_broken_and_not_cut_off(width: int, na
 def test_same_reason_of_several_backends_is_one_line() -> None:
     """Whatever a reason says of its own backend it says of others, and counts them."""
     refused = [
-        replace(figure(name, None, None, None), reason=f"unsupported (backend): {name} has no map")
+        replace(figure(name, None, None, None), reason=f"error-at-dump: {name} has no map")
         for name in ("one", "two", "three")
     ]
     own = replace(figure("four", None, None, None), reason="unsupported: not on two")
     text = io.StringIO()
     print_table(ranked([*refused, own]), Console(width=80, file=text))
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
-    assert "  n/a: unsupported (backend): it has no map (3 backends: one, two, three)" in lines
+    assert "  n/a: error-at-dump: it has no map (3 backends: one, two, three)" in lines
     assert "  n/a: unsupported: not on two (four)" in lines
     assert all(line == line.rstrip() for line in text.getvalue().splitlines())
 
@@ -394,3 +396,26 @@ def test_without_scipy_separate_figures_are_shown(
     result = cells(table.figures)["small", "joblib"]
     assert not result.paired
     assert result.value is not None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "blame", "says"),
+    [
+        ("unsupported", "backend", "unsupported: why"),
+        ("unsupported", "pipeline", "unsupported (pipeline): why"),
+        ("unsupported", "", "unsupported: why"),
+        ("not-installed", "machine", "not-installed: why"),
+        ("error-at-dump", "backend", "error-at-dump (backend): why"),
+        ("error-at-dump", "machine", "error-at-dump (machine): why"),
+        ("values-differ", "check", "values-differ (check): why"),
+        ("crash", "", "crash: why"),
+    ],
+)
+def test_fault_is_said_where_there_is_one(
+    results: Path, outcome: str, blame: str, says: str
+) -> None:
+    """What a backend does not do, or is not installed, is nobody's fault."""
+    path = measured(results, [math.nan, 0.5, 0.5, 0.5])
+    facts = {"outcome": outcome, "blame": blame, "reason": "why"}
+    record(path, pipeline="small", backend="pickle-5", **facts)
+    assert cells(collect(results).figures)["small", "pickle-5"].reason == says

@@ -271,6 +271,10 @@ def _figures(
 _LOST = "no reason is on record: the file of outcomes is missing"
 
 
+_NOBODYS = ((Outcome.NOT_INSTALLED, "machine"), (Outcome.UNSUPPORTED, "backend"))
+"""A missing library, and what a backend or a question does not do, are no faults."""
+
+
 def _explained(record: outcome.Record | None) -> tuple[str, str]:
     """Return status and reason of a cell without a figure.
 
@@ -279,9 +283,8 @@ def _explained(record: outcome.Record | None) -> tuple[str, str]:
     """
     if record is None or record.status == "ok":
         return "not run", ""
-    # A missing library is nobody's fault, and the reason says what to do.
-    blamed = record.blame and record.outcome is not Outcome.NOT_INSTALLED
-    who = f" ({record.blame})" if blamed else ""
+    nobodys = (record.outcome, record.blame) in _NOBODYS
+    who = f" ({record.blame})" if record.blame and not nobodys else ""
     reason = f"{record.outcome}{who}: {record.reason}".rstrip(": ")
     # The address of an object differs in every process, and says nothing.
     reason = re.sub(r" at 0x[0-9a-f]+", "", reason)

@@ -79,7 +79,7 @@ def run(
     if published == 0:
         say(f"The page: {root / 'html' / 'index.html'} (asv preview serves it)")
     if status == 2:
-        say("Some cells failed: their reasons are in results/*/*.outcomes.jsonl.")
+        say("Some cells failed: `persistbench show` says why.")
     return status or published
 
 
