@@ -412,3 +412,40 @@ def test_answers_are_compared_on_one_thread() -> None:
     case = Case(Threads(), np.zeros((3, 1)))
     assert set(reference(case).outputs["predict"]) == {1}
     assert compare(reference(case), case.estimator).same
+
+
+@pytest.mark.parametrize("pair", [(2.0, 3.0), ({"mean": 2.0}, {"mean": 3.0})])
+def test_answer_without_rows_is_compared(pair: tuple[Any, Any]) -> None:
+    """A single number or a dict that differs is found, and no number of changed labels is said."""
+    original = reference(Case(Answers(lambda X: pair[0]), np.ones((4, 2))))
+    verdict = compare(original, Answers(lambda X: pair[1]))
+    assert verdict.outcome is Outcome.VALUES_DIFFER
+    assert verdict.label_changes is None
+    assert not verdict.uncompared
+    assert compare(original, Answers(lambda X: pair[0])).label_changes is None
+
+
+def test_rows_that_are_changed_in_place_are_kept(case: Case) -> None:
+    """A scaler that writes into its rows gets a copy each time it is asked."""
+    X = case.X * 3 + 5
+    model = make_pipeline(StandardScaler(copy=False), LogisticRegression())
+    model.fit(case.X.copy(), case.y)
+    kept = X.copy()
+    original = reference(Case(model, X, case.y))
+    assert original.random == {}
+    verdict = compare(original, copy.deepcopy(model))
+    assert (verdict.outcome, verdict.uncompared) == (Outcome.SAME, ())
+    np.testing.assert_array_equal(original.X, kept)
+
+
+class Uncopied(list[Any]):
+    """Rows that cannot be copied."""
+
+    def __deepcopy__(self, memory: Any) -> Any:
+        raise TypeError("one only")
+
+
+def test_rows_that_cannot_be_copied_are_asked_themselves() -> None:
+    """A copy of the rows is no duty of the pipeline's author."""
+    model = Answers(lambda X: np.ones(len(X)))
+    assert compare(reference(Case(model, Uncopied([1, 2]))), copy.deepcopy(model)).same

@@ -218,7 +218,7 @@ class _Comparison:
                 if self.claims.returns == "estimator":
                     reasons.append(f"{name}: the loaded pipeline has no such method")
                     if name == "predict" and name in self.original.known:
-                        self.label_changes = len(arrays.values(self.original.known[name]))
+                        self.label_changes = arrays.count_rows(self.original.known[name])
                 continue
             with _noting(name, self.notes):
                 if text := check(name):
@@ -256,10 +256,10 @@ class _Comparison:
         if self.claims.tolerance:
             self.largest = max(self.largest, arrays.largest_difference(expected, found))
         if name == "predict":
-            self.label_changes = 0
-            if text:
+            rows = arrays.count_rows(expected)
+            self.label_changes = 0 if rows is not None else None
+            if text and rows is not None:
                 changed = arrays.changed_rows(expected, found, self.claims.tolerance)
-                rows = len(arrays.values(expected))
                 self.label_changes = rows if changed is None else int(changed.sum())
         return text
 

@@ -166,6 +166,15 @@ def values(answer: Any) -> Any:
     return answer
 
 
+def count_rows(answer: Any) -> int | None:
+    """Return the number of rows of an answer; None if it has no rows, such as a single number."""
+    if isinstance(answer, tuple):
+        counts = {count_rows(part) for part in answer}
+        return counts.pop() if len(counts) == 1 else None
+    shape = np.shape(values(answer))
+    return int(shape[0]) if shape else None
+
+
 def as_expected(expected: Any, found: Any) -> Any:
     """Return a predictor's answer in the shape and type of the original's, if no value changes.
 

@@ -1,5 +1,6 @@
 """Asks an estimator, always in the same way: one thread, and the same seeds."""
 
+import copy
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,8 +39,16 @@ def ask(estimator: Any, X: Any) -> dict[str, Asked]:
     for name in METHODS:
         if hasattr(estimator, name):
             with one_thread(), _seeded() as drawn:
-                result[name] = Asked(getattr(estimator, name)(X), drawn())
+                result[name] = Asked(getattr(estimator, name)(_own(X)), drawn())
     return result
+
+
+def _own(X: Any) -> Any:
+    """Return a copy of the rows, into which an estimator may write; if there is none, the rows."""
+    try:
+        return copy.deepcopy(X)
+    except Exception:
+        return X
 
 
 @contextmanager
