@@ -93,6 +93,16 @@ def test_bool_column_is_passed_through(tmp_path: Path) -> None:
     assert verdict(Case(model, rows), tmp_path).same
 
 
+@pytest.mark.parametrize("names", [[0, 1, 2], ["a b", "a_b", "1"]])
+def test_columns_have_any_names(names: list[Any], tmp_path: Path) -> None:
+    """A graph renames inputs whose names are no identifiers; the columns still reach them."""
+    rows = pd.DataFrame(numbers(), columns=names)
+    y = (numbers()[:, 0] - numbers()[:, 1] > 0).astype(int)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, y)
+    result = verdict(Case(model, rows, y), tmp_path)
+    assert (result.outcome, result.reason) == (Outcome.SAME, "")
+
+
 def test_array_of_booleans_is_numbers(tmp_path: Path) -> None:
     """An array of booleans is no array of texts."""
     X = numbers() > 0

@@ -38,10 +38,9 @@ class Predictor:
 
     def _run(self, output: str, X: Any) -> Any:
         try:
-            columns = _columns(X)
-            if not hasattr(X, "columns"):  # whatever the graph calls its only input
-                columns = {self._inputs[0][0]: columns[_ALL]}
-            feed = {name: _fed(columns[name], kind) for name, kind in self._inputs}
+            # By position: skl2onnx gives an input another name where a column's is no identifier.
+            pairs = zip(self._inputs, _columns(X), strict=True)
+            feed = {name: _fed(values, kind) for (name, kind), (_, values) in pairs}
         except Exception as error:
             reason = f"our check cannot give these rows to a graph: {explain(error)}"
             raise UnsupportedError(reason) from error
@@ -216,7 +215,7 @@ def _types(rows: Any) -> Any:
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
     ours, guessed = [], []
-    for name, values in _columns(rows).items():
+    for name, values in _columns(rows):
         kind = StringTensorType if _holds_texts(name, values) else FloatTensorType
         guess = kind if kind is StringTensorType else _guess(values)
         shape = [None, *values.shape[1:]]
@@ -233,15 +232,15 @@ def _guess(values: Any) -> Any:
     return type(guess)
 
 
-def _columns(rows: Any) -> dict[str, Any]:
-    """Return an array for each input: a column of a table, shape (n_rows, 1), or all rows."""
+def _columns(rows: Any) -> list[tuple[str, Any]]:
+    """Return name and array of each input: a column of a table, shape (n_rows, 1), or all rows."""
     import numpy as np
 
     if hasattr(rows, "columns"):
-        return {str(name): _values(rows[name]).reshape(-1, 1) for name in rows.columns}
+        return [(str(name), _values(rows[name]).reshape(-1, 1)) for name in rows.columns]
     if isinstance(rows, list) and all(isinstance(row, str) for row in rows):
-        return {_ALL: np.array(rows, dtype=object).reshape(-1, 1)}
-    return {_ALL: rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)}
+        return [(_ALL, np.array(rows, dtype=object).reshape(-1, 1))]
+    return [(_ALL, rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows))]
 
 
 def _values(column: Any) -> Any:
