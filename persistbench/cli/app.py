@@ -46,20 +46,30 @@ def list_(
 
     Pipelines that were never fitted here are fitted first, to tell their size.
     """
-    result = {
-        "backends": [_backend_row(backend) for backend in backends.discover().values()],
-        "pipelines": [_pipeline_row(pipeline) for pipeline in catalogue.discover().values()],
-    }
+    known = [_backend_row(backend) for backend in backends.discover().values()]
+    if not as_json:
+        _print_backends(known)
+    rows = []
+    with Console(stderr=True).status("") as status:
+        for pipeline in catalogue.discover().values():
+            status.update(f"{pipeline.name} is built, if it never was")
+            rows.append(_pipeline_row(pipeline))
     if as_json:
-        print(json.dumps(result, indent=2))
+        print(json.dumps({"backends": known, "pipelines": rows}, indent=2))
     else:
-        _print_backends(result["backends"])
-        _print_pipelines(result["pipelines"])
-    broken = [row for row in result["pipelines"] if row["broken"]]
+        _print_pipelines(rows)
+    broken = [row for row in rows if row["broken"]]
+    if len(broken) > _NAMED:
+        names = ", ".join(row["name"] for row in broken)
+        raise UserError(f"{len(broken)} pipelines cannot be built, their notes say why: {names}.")
     if broken:
         raise UserError(
             "; ".join(f"{row['name']} cannot be built: {row['note']}" for row in broken)
         )
+
+
+_NAMED = 3
+"""So many pipelines that cannot be built are explained below the table."""
 
 
 @app.command(
