@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from persistbench import Case, backends
@@ -100,6 +100,54 @@ def test_columns_have_any_names(names: list[Any], tmp_path: Path) -> None:
     y = (numbers()[:, 0] - numbers()[:, 1] > 0).astype(int)
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, y)
     result = verdict(Case(model, rows, y), tmp_path)
+    assert (result.outcome, result.reason) == (Outcome.SAME, "")
+
+
+LARGE = 2**24 + np.arange(200) % 50
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_array_of_large_integers_stays_exact(sign: int, tmp_path: Path) -> None:
+    """Single precision has one number for two large integers; a graph gets both."""
+    X = sign * LARGE.reshape(-1, 1)
+    y = LARGE % 3
+    model = make_pipeline(OneHotEncoder(), LogisticRegression(C=100)).fit(X, y)
+    result = verdict(Case(model, X, y), tmp_path)
+    assert (result.outcome, result.reason) == (Outcome.SAME, "")
+
+
+@pytest.mark.parametrize("column", [LARGE, pd.array(LARGE, dtype="Int64"), LARGE.astype(np.uint32)])
+def test_column_of_large_integers_stays_exact(column: Any, tmp_path: Path) -> None:
+    """Beside a column of floats, too, and whatever the table calls the integers."""
+    rows = table(other=column)
+    columns = make_column_transformer((OneHotEncoder(), ["other"]), ("passthrough", ["number"]))
+    y = LARGE % 3
+    model = make_pipeline(columns, LogisticRegression(C=100)).fit(rows, y)
+    result = verdict(Case(model, rows, y), tmp_path)
+    assert (result.outcome, result.reason) == (Outcome.SAME, "")
+
+
+def test_large_integers_cut_no_fractions(tmp_path: Path) -> None:
+    """skl2onnx would make the floats beside a first column of integers integers, too."""
+    rows = pd.DataFrame({"large": np.arange(200) * 1_000_000, "number": numbers()[:, 0]})
+    y = (rows["number"] > 0).astype(int)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, y)
+    result = verdict(Case(model, rows, y), tmp_path)
+    assert (result.outcome, result.reason) == (Outcome.SAME, "")
+
+
+def test_large_integers_are_floats_where_integers_are_refused(tmp_path: Path) -> None:
+    """The converter of a QuantileTransformer accepts no integers."""
+    X = np.arange(200).reshape(-1, 1) * 1_000_000
+    model = QuantileTransformer(n_quantiles=20).fit(X)
+    assert verdict(Case(model, X), tmp_path).same
+
+
+def test_integers_beyond_int64_are_no_integers_of_a_graph(tmp_path: Path) -> None:
+    """An array of uint64 beyond int64 is given as floats."""
+    X = np.uint64(2**63) + np.arange(200, dtype=np.uint64).reshape(-1, 1) * np.uint64(2**50)
+    y = (np.arange(200) > 99).astype(int)
+    result = verdict(Case(DecisionTreeClassifier(max_depth=1).fit(X, y), X, y), tmp_path)
     assert (result.outcome, result.reason) == (Outcome.SAME, "")
 
 

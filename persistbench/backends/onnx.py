@@ -23,6 +23,9 @@ _METHODS = {
 LIMIT = 2**31
 """Bytes: the limit of a protocol buffer."""
 
+EXACT = 2**24
+"""Single precision holds all integers below this one."""
+
 
 class Predictor:
     """The result of a load: it has the methods whose outputs the graph computes."""
@@ -50,6 +53,8 @@ class Predictor:
 @dataclass(frozen=True)
 class Onnx(Backend):
     """``skl2onnx.to_onnx`` converts to float32, onnxruntime runs on one thread of the CPU.
+
+    Integers that float32 cannot hold reach the graph as int64.
 
     The conversion, to its newest opset, is part of the dump: a user pays it at every save.
     """
@@ -175,16 +180,43 @@ def _only_method(estimator: Any) -> str:
 def _graph(estimator: Any, types: Any) -> Any:
     """Return the graph of an estimator with the first types that skl2onnx accepts.
 
+    A graph that cuts fractions off is taken only if no other types give a graph.
+
     Raises:
         Exception: of skl2onnx, what it says to the first types, if it accepts none.
     """
-    refusals = []
+    refusals, cutting = [], []
     for one in types:
         try:
-            return _converted(estimator, one)
+            graph = _converted(estimator, one)
         except Exception as error:
             refusals.append(error)
+            continue
+        if not _cuts_fractions(graph):
+            return graph
+        cutting.append(graph)
+    if cutting:
+        return cutting[0]
     raise refusals[0]
+
+
+def _cuts_fractions(model: Any) -> bool:
+    """Return whether a graph makes a column of floats one of integers, like a column beside it.
+
+    skl2onnx gives columns that go into one step the type of the first of them.
+    """
+    from onnx import TensorProto
+
+    kinds = {one.name: one.type.tensor_type.elem_type for one in model.graph.input}
+    if TensorProto.INT64 not in kinds.values():
+        return False
+    floats = {name for name, kind in kinds.items() if kind != TensorProto.INT64}
+    return any(
+        node.op_type == "Cast"
+        and node.input[0] in floats
+        and any(one.name == "to" and one.i == TensorProto.INT64 for one in node.attribute)
+        for node in model.graph.node
+    )
 
 
 def _converted(estimator: Any, types: Any) -> Any:
@@ -204,24 +236,46 @@ def _converted(estimator: Any, types: Any) -> Any:
 
 
 def _types(rows: Any) -> Any:
-    """Return names and types of the inputs twice: ours, and as skl2onnx guesses them.
+    """Return names and types of the inputs, in the order in which they are tried.
 
-    There is one input for each column of a table, else one in all. Ours have floats of single
-    precision for all numbers and booleans, which more converters accept.
+    There is one input for each column of a table, else one in all.
+
+    1. Floats of single precision for all numbers and booleans, which more converters accept.
+       Integers that these floats cannot hold stay integers.
+    2. Floats of single precision for all numbers: some converters accept no integers.
+    3. The types that skl2onnx guesses.
 
     Raises:
         UnsupportedError: our check has no type for a column.
     """
-    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 
-    ours, guessed = [], []
+    inputs, kinds = [], []
     for name, values in _columns(rows):
-        kind = StringTensorType if _holds_texts(name, values) else FloatTensorType
-        guess = kind if kind is StringTensorType else _guess(values)
-        shape = [None, *values.shape[1:]]
-        ours.append((name, kind(shape)))
-        guessed.append((name, guess(shape)))
-    return ours, guessed
+        inputs.append((name, [None, *values.shape[1:]]))
+        if _holds_texts(name, values):
+            kinds.append((StringTensorType,) * 3)
+        else:
+            first = Int64TensorType if _needs_integers(values) else FloatTensorType
+            kinds.append((first, FloatTensorType, _guess(values)))
+    choices = dict.fromkeys(zip(*kinds, strict=True))  # no types are tried twice
+    return [
+        [(name, kind(shape)) for (name, shape), kind in zip(inputs, choice, strict=True)]
+        for choice in choices
+    ]
+
+
+def _needs_integers(values: Any) -> bool:
+    """Return whether an array holds integers so large that single precision skips some.
+
+    What is only near such integers counts, too: the fit may have met the integers between.
+    """
+    import numpy as np
+
+    if values.dtype.kind not in "iu" or not values.size:
+        return False
+    low, high = int(values.min()), int(values.max())
+    return max(-low, high) >= EXACT and high <= np.iinfo(np.int64).max
 
 
 def _guess(values: Any) -> Any:
