@@ -13,7 +13,7 @@ from rich.progress import TaskID
 from rich.table import Table
 from rich.text import Text
 
-from persistbench import backends, units
+from persistbench import backends, sandbox, units
 from persistbench.backends import Backend
 from persistbench.cases import catalogue
 from persistbench.cases.building import BuildError
@@ -46,6 +46,7 @@ def list_(
 
     Pipelines that were never fitted here are fitted first, to tell their size.
     """
+    sandbox.sweep()
     known = [_backend_row(backend) for backend in backends.discover().values()]
     if not as_json:
         _print_backends(known)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from persistbench import cache
+from persistbench import cache, sandbox
 from persistbench.errors import UserError
 from persistbench.records import run as runs
 from persistbench.suite import cost, registration, versions
@@ -59,6 +59,7 @@ def run(
     if selection is None:
         say("Nothing is new: every pipeline and backend has figures of this environment.")
         return 0
+    sandbox.sweep()
     say(f"Machine: {machine}. Artifacts: {cache.folder().parent}.")
     before, stored = cost.samples(results), _stored(results)
     started = time.monotonic()
