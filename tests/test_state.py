@@ -1,6 +1,7 @@
 """What an estimator holds can be compared attribute by attribute in another process."""
 
 import copy
+import functools
 import itertools
 import pickle
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.cluster import Birch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import FunctionTransformer
@@ -193,3 +195,216 @@ def test_equal_is_not_the_same(pair: tuple[object, object]) -> None:
     """Values that Python calls equal, or that look alike, may be other values."""
     one, two = ({"": value} for value in pair)
     assert state(one) != state(two)
+
+
+class Slotted:
+    """Saves one of its two slots."""
+
+    __slots__ = ("lost", "saved")
+
+    def __getstate__(self) -> Any:
+        return self.saved
+
+
+class Tagged(np.ndarray[Any, Any]):
+    """An array with a unit."""
+
+    unit: str
+
+
+class Numbers(list[int]):
+    """A list with a unit."""
+
+    unit: str
+
+
+class Mapped(dict[str, int]):
+    """A dict with a unit."""
+
+    unit: str
+
+
+class Zeroed(BaseEstimator):
+    """Saves a zero in place of its attribute."""
+
+    unit: str
+
+    def __getstate__(self) -> Any:
+        return {"unit": ""}
+
+
+class Emptied:
+    """Saves none of its attributes."""
+
+    unit: str
+
+    def __reduce__(self) -> Any:
+        return Emptied, ()
+
+
+def slotted(lost: int) -> Any:
+    """Return an object whose first slot is not saved."""
+    result = Slotted()
+    result.lost, result.saved = lost, 1
+    return result
+
+
+def with_unit(value: Any, unit: str) -> Any:
+    """Return a value with an attribute."""
+    value.unit = unit
+    return value
+
+
+ATTRIBUTES: dict[str, tuple[Any, Any]] = {
+    "slots": (slotted(1), slotted(2)),
+    "array": tuple(with_unit(np.ones(3).view(Tagged), unit) for unit in ("m", "km")),
+    "list": tuple(with_unit(Numbers([1]), unit) for unit in ("m", "km")),
+    "dict": tuple(with_unit(Mapped(a=1), unit) for unit in ("m", "km")),
+    "partial": tuple(with_unit(functools.partial(print), unit) for unit in ("m", "km")),
+    "getstate": tuple(with_unit(Zeroed(), unit) for unit in ("m", "km")),
+    "reduce": tuple(with_unit(Emptied(), unit) for unit in ("m", "km")),
+}
+"""Pairs of objects that differ in an attribute, by what hides it from pickle."""
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_attributes_that_a_save_may_lose_are_compared(kind: str) -> None:
+    """An attribute counts by its value, whatever its class gives to pickle."""
+    one, other = ATTRIBUTES[kind]
+    name = "lost" if kind == "slots" else "unit"
+    assert differences(state([one]), state([other])) == f"[0].{name} differs"
+    assert state(one) == state(one)
+    assert state(one).uncompared == ()
+
+
+class Lookup:
+    """Leaves out its cache and three more attributes."""
+
+    def __init__(self, path: str, content: int) -> None:
+        self.path = path
+        self.a_ = self.b_ = self.c_ = self.cache_ = content
+
+    def __getstate__(self) -> Any:
+        return {"path": self.path}
+
+
+def test_attribute_that_its_class_leaves_out_is_no_state() -> None:
+    """A cache that ``__getstate__`` leaves out is named, and its value is no difference."""
+    one, other = Lookup("x", 1), Lookup("x", 2)
+    assert state(one) == state(other)
+    assert state(one) != state(Lookup("y", 1))
+    assert state(one).uncompared == (
+        "Lookup.a_ is left out by its __getstate__",
+        "Lookup.b_ is left out by its __getstate__",
+        "Lookup.c_ is left out by its __getstate__",
+        "1 more attributes are left out by a __getstate__",
+    )
+    del other.cache_
+    assert state(one) == state(other)
+
+
+class Handle:
+    """Holds a handle, which it saves as bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        self.handle = object()
+        self.content = [content]
+
+    def __getstate__(self) -> Any:
+        return {"handle": self.content[0]}
+
+
+def test_value_that_is_saved_for_a_handle_is_compared() -> None:
+    """A library's pointer says nothing; the bytes that are saved for it do."""
+    result = differences(state(Handle(b"one")), state(Handle(b"two")))
+    assert result == "(state).handle differs"
+    assert state(Handle(b"one")) == state(Handle(b"one"))
+
+
+def test_version_of_scikit_learn_is_no_state() -> None:
+    """Pickle writes the version beside the attributes of an estimator."""
+    one, other = FunctionTransformer(), FunctionTransformer()
+    one._sklearn_version = "0.1"
+    assert state(one) == state(other)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_getstate_that_ends_the_process_is_named(error: type[BaseException]) -> None:
+    """An object that ends the process when it is saved is compared by its attributes."""
+
+    class Ends:
+        def __init__(self, value: int) -> None:
+            self.value = value
+
+        def __getstate__(self) -> Any:
+            raise error
+
+    (text,) = state(Ends(1)).uncompared
+    assert f"saving it raises {error.__name__}" in text
+    assert differences(state(Ends(1)), state(Ends(2))) == ".value differs"
+
+
+def negative(number: int) -> int:
+    """Be an element of a set."""
+    return -number
+
+
+class Plain:
+    """Its own text holds its address in memory."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+def test_functions_in_sets_and_keys_are_compared_by_name() -> None:
+    """The address of a function is no state, and its name is."""
+    sets: list[Any] = [{negative, Plain}, {(negative, 1)}, {negative: 1, Plain: 2}]
+    for value in sets:
+        one = state(value)
+        text = repr(one)
+        assert one.uncompared == ()
+        assert " at 0x" not in text
+    assert state({negative}) == state({copied(negative)})
+    assert state({(negative, 1)}) == state({(copied(negative), 1)})
+    assert state({negative: 1}) == state({copied(negative): 1})
+    assert state({negative}) != state({Plain})
+    assert differences(state({negative: 1}), state({copied(negative): 2})).endswith("] differs")
+
+
+def copied(function: Any) -> Any:
+    """Return a function of the same name at another address."""
+    return functools.update_wrapper(type(function)(function.__code__, globals()), function)
+
+
+def test_objects_in_sets_are_counted() -> None:
+    """An element that has only an address is counted, and the result says so."""
+    one = state({Plain(1), Plain(1)})
+    assert one == state({Plain(1), Plain(1)})
+    assert one != state({Plain(1)})
+    assert one.uncompared == (f"{__name__}.Plain in a set is counted, and not compared",)
+
+
+def test_objects_as_keys_are_compared_in_their_order() -> None:
+    """A dict keeps the order of its keys, so keys without names are compared as they come."""
+    assert state({Plain(1): 1, Plain(2): 2}) == state({Plain(1): 1, Plain(2): 2})
+    assert state({Plain(1): 1, "x": 2}) == state({"x": 2, Plain(1): 1})
+    result = differences(state({Plain(1): 1}), state({Plain(2): 1}))
+    assert result == "[item 0][0].value differs"
+
+
+def test_class_of_an_array_is_state() -> None:
+    """A matrix multiplies in another way than an array; a memory map of an array is that array."""
+    rows = np.ones((1, 6))
+    assert state(np.matrix(rows)) != state(rows)
+    assert state(np.matrix(rows)) == state(np.matrix(rows))
+    assert state(np.memmap("/dev/zero", float, "r", shape=(3,))) == state(np.zeros(3))
+
+
+def test_mask_of_an_array_is_state() -> None:
+    """What is masked, and what takes its place, is compared."""
+    one, two = (np.ma.array([1.0, 2.0], mask=mask) for mask in ([0, 1], False))
+    assert state(one) == state(one.copy())
+    assert differences(state(one), state(two)) == ".mask differs"
+    assert state(two) == state(np.ma.array([1.0, 2.0]))
+    filled = np.ma.array([1.0, 2.0], mask=[0, 1], fill_value=3.0)
+    assert differences(state(one), state(filled)) == ".fill_value differs"

@@ -1,15 +1,21 @@
 """The state of an estimator, as a graph that another process can compare.
 
 Each value becomes a node with a digest. Edges lead to its parts and have names, such as ``.coef_``.
-Objects are taken apart as pickle does it (``__reduce_ex__``), so that trees written in C show their
-arrays, too. Identity, sharing, the order of attributes and the layout in memory are no state.
+An object shows its attributes, and what pickle would save of it (``__reduce_ex__``). So trees that
+are written in C show their arrays, too. Some attributes are no state: a class leaves them out in
+its own ``__getstate__``. Identity, sharing, the order of attributes and the layout in memory are no
+state either.
 """
 
 import functools
+import re
+import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,8 +29,14 @@ LIMIT = 2_000_000
 _PLAIN = ("builtins", "collections", "sklearn.utils._bunch")
 """Modules of mappings whose state is their items: a Bunch has attributes for warnings, too."""
 
+_BY_PICKLE = {*sys.stdlib_module_names, "numpy", "pandas", "polars", "pyarrow"}
+"""Packages whose objects have caches among their attributes: they show only what pickle saves."""
+
+_NO_STATE = "_sklearn_version"
+"""What scikit-learn adds to the attributes of an estimator when it is saved."""
+
 _NAMED = 3
-"""The number of differing attributes that a text names; the others are counted."""
+"""The number of attributes that a text names; the others are counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +72,7 @@ def state(estimator: Any, limit: int = LIMIT) -> State:
     digests: list[str] = []
     parts: list[tuple[tuple[str, int], ...] | None] = []
     uncompared: list[str] = []
+    transient: dict[str, None] = {}  # the attributes that a __getstate__ leaves out
     known: dict[int, int] = {}  # the node of an object, by its id
     leaves: dict[str, int] = {}  # the node of a value without parts, by its digest
     visited: list[Any] = []  # alive during the walk: an id stays that of one object
@@ -70,7 +83,7 @@ def state(estimator: Any, limit: int = LIMIT) -> State:
         if node is not None:
             return node
         try:
-            simple = _digest(value)
+            simple = _digest(value, uncompared)
         except Exception as error:
             simple = _unreadable(value, error, uncompared)
         if simple is not None and simple in leaves:
@@ -92,7 +105,8 @@ def state(estimator: Any, limit: int = LIMIT) -> State:
     while waiting:
         node, value = waiting.pop()
         try:
-            own = list(islice(_parts(value, limit), limit - count + 1))
+            walk = _Walk(limit, uncompared, transient)
+            own = list(islice(walk.parts(value), limit - count + 1))
         except Exception as error:
             digests[node], parts[node] = _unreadable(value, error, uncompared), ()
             continue
@@ -101,6 +115,9 @@ def state(estimator: Any, limit: int = LIMIT) -> State:
             uncompared.append(f"it holds more than {limit:,} values, and the others are not known")
             break
         parts[node] = tuple((name, add(part)) for name, part in own)
+    uncompared += [f"{name} is left out by its __getstate__" for name in [*transient][:_NAMED]]
+    if (more := len(transient) - _NAMED) > 0:
+        uncompared.append(f"{more} more attributes are left out by a __getstate__")
     return State(tuple(digests), tuple(parts), tuple(dict.fromkeys(uncompared)))
 
 
@@ -178,16 +195,16 @@ def _unreadable(value: Any, error: Exception, uncompared: list[str]) -> str:
     return f"{_kind(value)}: {type(error).__name__}"
 
 
-def _digest(value: Any) -> str | None:
+def _digest(value: Any, uncompared: list[str]) -> str | None:
     """Return the digest of a value without parts; None if the value has parts."""
     if isinstance(value, int):
         return digest(_kind(value), hex(value))  # Python has no decimal digits for very long ones
     if value is None or isinstance(value, (float, complex, str, bytes, range, slice)):
         return digest(_kind(value), repr(value))
     if isinstance(value, (set, frozenset)):
-        return digest(_kind(value), *sorted(repr(item) for item in value))
-    if isinstance(value, np.ndarray) and not (value.dtype.hasobject or value.dtype.kind == "T"):
-        # A memory map of an array is that array.
+        return digest(_kind(value), *sorted(_elements(value, uncompared)))
+    plain = type(value) in (np.ndarray, np.memmap)  # a memory map of an array is that array
+    if plain and not (value.dtype.hasobject or value.dtype.kind == "T"):
         about = f"{value.dtype.descr if value.dtype.names else value.dtype.str} {value.shape}"
         # Field by field: the bytes between the fields of a record have no meaning, and change.
         fields = [value[name] for name in value.dtype.names or ()] or [value]
@@ -199,32 +216,148 @@ def _digest(value: Any) -> str | None:
     return None
 
 
-def _parts(value: Any, limit: int) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of a value, each with its addition to the path."""
-    if isinstance(value, Mapping) and type(value).__module__ in _PLAIN:
-        for key in sorted(value, key=repr):
-            yield f"[{key!r}]", value[key]
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield f"[{index}]", item
-    elif isinstance(value, np.ndarray):
-        yield ".shape", value.shape
-        for index, item in enumerate(value.ravel().tolist()):
-            yield f"[{index}]", item
-    elif isinstance(value, types.FunctionType):
-        yield ".__qualname__", f"{value.__module__}.{value.__qualname__}"
-        yield ".__code__", value.__code__.co_code
-        yield ".__defaults__", value.__defaults__
-        yield ".__closure__", [_content(cell) for cell in value.__closure__ or ()]
-    elif isinstance(value, functools.partial):
-        yield ".func", value.func
-        yield ".args", value.args
-        yield ".keywords", value.keywords
-    elif isinstance(value, types.MethodType):
-        yield ".__func__", value.__func__
-        yield ".__self__", value.__self__
-    else:
-        yield from _of_object(value, limit)
+def _elements(values: Iterable[Any], uncompared: list[str]) -> Iterator[str]:
+    """Yield a text on each element of a set, which is the same in another process."""
+    for value in values:
+        text = _name(value)
+        if text is None:
+            text = _kind(value)
+            uncompared.append(f"{text} in a set is counted, and not compared")
+        yield text
+
+
+def _name(value: Any) -> str | None:
+    """Return a text on an element or a key; None if its own text holds an address in memory."""
+    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return f"{value.__module__}.{value.__qualname__}"
+    if type(value) in (tuple, frozenset):
+        names = [_name(part) for part in value]
+        known = [name for name in names if name is not None]
+        if len(known) < len(names):
+            return None
+        return f"{_kind(value)} {known if type(value) is tuple else sorted(known)}"
+    text = repr(value)
+    if isinstance(value, str | bytes):
+        return text
+    return None if _ADDRESS.search(text) else text
+
+
+_ADDRESS = re.compile(" at 0x[0-9a-fA-F]+")
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Takes one value apart.
+
+    Attributes:
+        limit: an iterator of a value is read so far.
+        uncompared: gets a text on what cannot be read.
+        transient: gets the attributes that a ``__getstate__`` leaves out.
+    """
+
+    limit: int
+    uncompared: list[str]
+    transient: dict[str, None]
+
+    def parts(self, value: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the parts of a value, each with its addition to the path."""
+        if isinstance(value, Mapping) and type(value).__module__ in _PLAIN:
+            yield from self._items(value)
+        elif isinstance(value, list | tuple):
+            for index, item in enumerate(value):
+                yield f"[{index}]", item
+            if type(value) not in (list, tuple):
+                yield from self._attributes(value, _own(value))
+        elif isinstance(value, np.ma.MaskedArray):
+            yield "", np.asarray(value.data)
+            yield ".mask", np.ma.getmaskarray(value)
+            yield ".fill_value", value.view().fill_value  # of a view: to ask sets it
+        elif type(value) in (np.ndarray, np.memmap):
+            yield ".shape", value.shape
+            for index, item in enumerate(value.ravel().tolist()):
+                yield f"[{index}]", item
+        elif isinstance(value, np.ndarray):
+            yield "", np.asarray(value)
+            yield from self._attributes(value, _own(value))
+        elif isinstance(value, types.FunctionType):
+            yield ".__qualname__", f"{value.__module__}.{value.__qualname__}"
+            yield ".__code__", value.__code__.co_code
+            yield ".__defaults__", value.__defaults__
+            yield ".__closure__", [_content(cell) for cell in value.__closure__ or ()]
+        elif isinstance(value, functools.partial):
+            yield ".func", value.func
+            yield ".args", value.args
+            yield ".keywords", value.keywords
+            yield from self._attributes(value, _own(value))
+        elif isinstance(value, types.MethodType):
+            yield ".__func__", value.__func__
+            yield ".__self__", value.__self__
+        else:
+            yield from self._of_object(value)
+
+    def _items(self, value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield the items of a mapping by their keys; a key without a name is a part, too."""
+        names = [_name(key) for key in value]
+        counts = Counter(names)
+        unique = [name is not None and counts[name] == 1 for name in names]
+        items = list(zip(unique, names, value.items(), strict=True))
+        for name, part in sorted(
+            ((str(name), item[1]) for one, name, item in items if one), key=itemgetter(0)
+        ):
+            yield f"[{name}]", part
+        for index, item in enumerate(item for one, _, item in items if not one):
+            yield f"[item {index}]", item
+
+    def _attributes(self, value: Any, own: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield the attributes of a list, an array or a partial function."""
+        held = None
+        if own and _has_getstate(value):
+            held = (*self._reduced(value), None, None)[2]
+        yield from self._kept(value, own, held)
+
+    def _kept(self, value: Any, own: dict[str, Any], held: Any) -> Iterator[tuple[str, Any]]:
+        """Yield the attributes of an object that its own ``__getstate__`` does not leave out."""
+        declared = isinstance(held, dict) and _has_getstate(value)
+        for name in sorted(own, key=str):
+            if declared and name not in held:
+                self.transient[f"{type(value).__name__}.{name}"] = None
+            else:
+                yield f".{name}", own[name]
+
+    def _of_object(self, value: Any) -> Iterator[tuple[str, Any]]:
+        own = _own(value)
+        reduced = self._reduced(value)
+        if reduced and type(value).__module__.partition(".")[0] in _BY_PICKLE:
+            own = {}
+        _, arguments, held, items, pairs = (*reduced, *[None] * 5)[:5]
+        held = _by_name(held)
+        yield from self._kept(value, own, held)
+        # Plain attributes have names as paths, other parts have positions.
+        if isinstance(held, dict):
+            for name in sorted(held.keys() - {_NO_STATE}, key=str):
+                if name not in own:
+                    yield f".{name}", held[name]
+                elif type(held[name]) is not type(own[name]):  # such as bytes for a pointer
+                    yield f"(state).{name}", held[name]
+        elif held is not None:
+            yield "(state)", held
+        rest = [part for part in arguments or () if not isinstance(part, type)]
+        for index, part in enumerate(rest):
+            yield f"({index})", part
+        for label, more in (("(items)", items), ("(pairs)", pairs)):
+            if more is not None:
+                yield label, list(islice(more, self.limit + 1))
+
+    def _reduced(self, value: Any) -> tuple[Any, ...]:
+        """Return what pickle saves of an object; nothing if it refuses a pickle."""
+        try:
+            reduced = value.__reduce_ex__(2)
+        except Exception:  # it refuses a pickle: its attributes are its state
+            reduced = None
+        except (SystemExit, KeyboardInterrupt) as error:
+            self.uncompared.append(f"{_kind(value)}: saving it raises {type(error).__name__}")
+            reduced = None
+        return reduced if isinstance(reduced, tuple) else ()
 
 
 def _content(cell: types.CellType) -> Any:
@@ -234,29 +367,41 @@ def _content(cell: types.CellType) -> Any:
         return None
 
 
-def _of_object(value: Any, limit: int) -> Iterator[tuple[str, Any]]:
-    own = getattr(value, "__dict__", {})
-    try:
-        reduced = value.__reduce_ex__(2)
-    except Exception:  # it refuses a pickle: its attributes are its state
-        reduced = None
-    if not isinstance(reduced, tuple):
-        for name in sorted(own):
-            yield f".{name}", own[name]
-        return
-    # Plain attributes have names as paths, other parts have positions.
-    _, arguments, held, items, pairs = (*reduced, None, None, None, None)[:5]
-    plain = held if isinstance(held, dict) else {}
-    for name in sorted(plain, key=str):
-        yield f".{name}", plain[name]
-    rest = [part for part in arguments or () if not isinstance(part, type)]
-    for index, part in enumerate(rest):
-        yield f"({index})", part
-    if held is not None and not isinstance(held, dict):
-        yield "(state)", held
-    for label, more in (("(items)", items), ("(pairs)", pairs)):
-        if more is not None:
-            yield label, list(islice(more, limit + 1))
+def _own(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object by name, also those in slots."""
+    result = dict(getattr(value, "__dict__", {}))
+    kind: Any = type(value)
+    for name, slot in _slots(kind).items():
+        try:
+            result[name] = slot.__get__(value)
+        except AttributeError:  # the slot is empty
+            continue
+    result.pop(_NO_STATE, None)
+    return result
+
+
+@functools.lru_cache
+def _slots(kind: type) -> dict[str, Any]:
+    """Return what reads the slots of a class, by name; classes written in C have none."""
+    own = [vars(base) for base in reversed(kind.__mro__) if "__slots__" in vars(base)]
+    is_slot = types.MemberDescriptorType
+    return {name: slot for one in own for name, slot in one.items() if isinstance(slot, is_slot)}
+
+
+def _has_getstate(value: Any) -> bool:
+    """Return whether a class says itself what is saved; scikit-learn's base class says nothing."""
+    method: Any = type(value).__getstate__
+    module = getattr(method, "__module__", "")
+    return method is not object.__getstate__ and module != "sklearn.base"
+
+
+def _by_name(held: Any) -> Any:
+    """Return what is saved of an object with slots by the names of its attributes."""
+    if isinstance(held, tuple) and len(held) == 2:
+        attributes, slots = held
+        if isinstance(slots, dict) and (attributes is None or isinstance(attributes, dict)):
+            return {**(attributes or {}), **slots}
+    return held
 
 
 def _kind(value: Any) -> str:
