@@ -1,12 +1,14 @@
 """No command ends in a traceback on bad input: one sentence says what is wrong, with status 2."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,16 +28,29 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def sentence(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Run a command; return the one sentence that it prints, without what typer draws around."""
+    assert run(*arguments) == 2
+    printed = capsys.readouterr().err
+    assert "Traceback" not in printed
+    return " ".join(printed.replace("│", " ").split())
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """Show what is in results/; return what is printed."""
+    assert run("show", *arguments) == 0
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return printed
+
+
+def run(*arguments: str) -> int:
+    """Run a command in this process; return its exit status."""
     argv, sys.argv = sys.argv, ["persistbench", *arguments]
     try:
         with pytest.raises(SystemExit) as ended:
             app.main()
     finally:
         sys.argv = argv
-    assert ended.value.code == 2
-    printed = capsys.readouterr().err
-    assert "Traceback" not in printed
-    return " ".join(printed.replace("│", " ").split())
+    return int(ended.value.code or 0)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +159,80 @@ def test_results_that_cannot_be_read_are_one_sentence(
     assert "results" in sentence(capsys, *arguments.split())
 
 
+def stored(column: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Return what replaces a column of a benchmark in a result file of asv's."""
+
+    def replace(content: dict[str, Any]) -> None:
+        index = content["result_columns"].index(column)
+        for row in content["results"].values():
+            row += [None] * (index + 1 - len(row))
+            row[index] = value
+
+    return replace
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        stored("result", ["a", "b", "c", "d"]),
+        stored("result", [10**400, 1, 2, 3]),
+        stored("result", [math.inf, 1, 2, 3]),
+        stored("result", [-1.0, -2.0, 0, 0]),
+        stored("params", [["1", "2"], ["3", "4"]]),
+        stored("params", [["'a\\x1b[31m'", "'b'"], ["'c'", "'d'"]]),
+        stored("params", [["__import__('os')", "'b'"], ["'c'", "'d'"]]),
+        stored("samples", [["a"]] * 4),
+        stored("started_at", 10**30),
+        stored("started_at", -(10**15)),
+        stored("started_at", "yesterday"),
+        stored("stats_ci_99_a", ["x"] * 4),
+        lambda content: content.update(env_name=[1]),
+        lambda content: content.update(commit_hash=3),
+        lambda content: content.update(params=None),
+        lambda content: content.update(results=[1]),
+    ],
+)
+def test_foreign_results_are_named_and_the_others_shown(
+    here: Path, spoil: Callable[[dict[str, Any]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever asv can read and no run of this suite has written leaves the rest as it is."""
+    results = describe(here / "results")
+    measured(results, [0.5] * 4)
+    path = measured(results, [0.1] * 4, commit="d" * 40, environment="other")
+    content = json.loads(path.read_text())
+    spoil(content)
+    path.write_text(json.dumps(content))
+    for form in ("table", "csv", "json", "markdown"):
+        printed = shown(capsys, "--format", form)
+        assert path.name in printed.err
+        assert "\x1b" not in printed.err + printed.out
+        assert "500 ms" in printed.out or "0.5" in printed.out
+
+
+def test_machine_that_cannot_be_read_is_one_sentence(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JSON that is nested too deeply for Python is an error of another kind than any other."""
+    measured(describe(here / "results"), [0.5] * 4)
+    (here / "results" / "desk" / "machine.json").write_text("[" * 100_000)
+    assert "results cannot be read" in sentence(capsys, "show")
+
+
+def test_reason_steers_no_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A reason may come from a stranger's exception: what would steer a terminal is spelt out."""
+    path = measured(describe(here / "results"), [math.nan, 0.5, 0.5, 0.5])
+    record(path, pipeline="small", backend="pickle-5", reason="\x1b[31m\x07 [bold]x[/no]\r\nnext")
+    note = {"status": "ok", "outcome": "same", "reason": "", "uncompared": ["predict: \x1b[2J"]}
+    record(path, pipeline="small", backend="joblib", **note)
+    for form in ("table", "csv", "json", "markdown"):
+        printed = shown(capsys, "--format", form)
+        assert "\x1b" not in printed.out
+        assert "\x07" not in printed.out
+        assert "[bold]x[/no]  next" in printed.out.replace("\n    ", " ")
+
+
 def test_foreign_lines_of_records_are_named_and_left_out(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A record file with foreign, cut-off and binary lines costs its own lines only."""
     path = measured(describe(here / "results"), [0.1, 0.2, 0.3, 0.4])
@@ -153,11 +240,7 @@ def test_foreign_lines_of_records_are_named_and_left_out(
     for ending in (".outcomes.jsonl", ".pairs.jsonl"):
         with path.with_suffix(ending).open("ab") as file:
             file.write(b'{"cell": 3}\n[]\n\xff\xfe\n{"cell": "small')
-    monkeypatch.setattr(sys, "argv", ["persistbench", "show", "--format", "csv"])
-    with pytest.raises(SystemExit) as ended:
-        app.main()
-    assert not ended.value.code
-    printed = capsys.readouterr()
+    printed = shown(capsys, "--format", "csv")
     assert printed.out.count("0.1") >= 1
     assert "outcomes.jsonl" in printed.err
     assert "Traceback" not in printed.err

@@ -7,6 +7,7 @@ import ast
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,9 +77,9 @@ class ResultFile:
             self.keys: list[str] = list(self._content.get_all_result_keys())
             self.machine = str(self._content.params["machine"])
             self.commit = self._content.commit_hash[:8]
+            self.environment = _text(self._content.env_name)
         except Exception as error:  # what a foreign file makes asv raise is not foreseeable
             raise ForeignError(str(error)) from error
-        self.environment: str = self._content.env_name
         self.params: dict[str, Any] = self._content.params
 
     def version(self, key: str) -> str | None:
@@ -93,9 +94,11 @@ class ResultFile:
             ForeignError: what is stored is no time.
         """
         try:
-            return int(self._content.started_at.get(key) or 0)
-        except (TypeError, ValueError) as error:
+            result = int(self._content.started_at.get(key) or 0)
+            datetime.fromtimestamp(result / 1000, UTC)
+        except (TypeError, ValueError, OverflowError, OSError) as error:
             raise ForeignError(str(error)) from error
+        return result
 
     def cells(self, key: str) -> list[Cell]:
         """Return all cells of a benchmark.
@@ -122,10 +125,25 @@ class ResultFile:
             content.get_result_samples(key, grid),
         )
         for names, value, stored, calls in zip(itertools.product(*grid), *columns, strict=True):
-            pipeline, backend = (ast.literal_eval(name) for name in names)
+            pipeline, backend = (_text(ast.literal_eval(name)) for name in names)
             stats = stored or {}
             count = int(stats.get("repeat", 1) * stats.get("number", 1))
-            yield Cell(pipeline, backend, value, _interval(stats), count, list(calls or ()))
+            samples = [_number(call) for call in calls or ()]
+            measured = None if value is None else _number(value)
+            yield Cell(pipeline, backend, measured, _interval(stats), count, samples)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(f"{value!r} is no name")
+    return value
+
+
+def _number(value: Any) -> float:
+    """Return what was measured or counted; NaN says that there is nothing."""
+    if not isinstance(value, int | float) or value < 0 or math.isinf(value):
+        raise ValueError(f"{value!r} is nothing that was measured")
+    return value
 
 
 def result_files(results: Path) -> list[tuple[Path, str]]:
@@ -133,8 +151,16 @@ def result_files(results: Path) -> list[tuple[Path, str]]:
 
     Args:
         results: asv's results folder.
+
+    Raises:
+        UserError: the folder, or a description of a machine in it, cannot be read.
     """
-    paths = sorted(iter_results_paths(str(results)))
+    try:
+        paths = sorted(iter_results_paths(str(results)))
+    except Exception as error:  # what a foreign file makes asv raise is not foreseeable
+        raise UserError(
+            f"{results} cannot be read ({explain(error)}): a machine.json in it is none of asv's."
+        ) from error
     return [(Path(folder, name), machine) for folder, name, machine in paths]
 
 

@@ -288,14 +288,19 @@ def _explained(record: outcome.Record | None) -> tuple[str, str]:
     reason = f"{record.outcome}{who}: {record.reason}".rstrip(": ")
     # The address of an object differs in every process, and says nothing.
     reason = re.sub(r" at 0x[0-9a-f]+", "", reason)
-    return record.status, reason
+    return record.status, _printable(reason)
+
+
+def _printable(text: str) -> str:
+    """Return a text in one line, without what would steer a terminal."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in text)
 
 
 def _uncompared(reasons: Reasons, pipeline: str, backend: str, question: str) -> str:
     """Return what was not compared before a cell was measured; empty if all was."""
     record = reasons.get((pipeline, backend, questions.access(question), ""))
     texts = record.uncompared if record else ()
-    return f"not compared: {'; '.join(texts)}" if texts else ""
+    return _printable(f"not compared: {'; '.join(texts)}") if texts else ""
 
 
 def _reason(reasons: Reasons, pipeline: str, backend: str, question: str) -> outcome.Record | None:

@@ -4,7 +4,6 @@ Read from asv's results, which must have been stored with their samples
 (``asv run --record-samples``; `persistbench bench` does so).
 """
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,21 +61,16 @@ def summary(spent: dict[str, float], wall: float) -> list[str]:
 
 
 def _iter_samples(results: Path) -> Iterator[tuple[tuple[str, str, str], list[float]]]:
-    from asv.results import Results, iter_results_paths
-    from asv.util import UserError
+    from persistbench.records.asv_file import ForeignError, ResultFile, result_files
 
-    for folder, name, machine in iter_results_paths(str(results)):
-        path = str(Path(folder, name))
+    for path, machine in result_files(results):
         try:
-            result = Results.load(path, machine_name=machine)
-        except UserError:  # the page says which file, and why
+            result = ResultFile(path, machine)
+            for benchmark in result.keys:
+                if not benchmark.startswith(SHARED):
+                    for cell in result.cells(benchmark):
+                        if cell.samples:
+                            names = f"{cell.pipeline}, {cell.backend}"
+                            yield (str(path), benchmark, names), list(cell.samples)
+        except ForeignError:  # the page says which file, and why
             continue
-        for benchmark in result.get_all_result_keys():
-            if benchmark.startswith(SHARED):
-                continue
-            grid = result.get_result_params(benchmark)
-            stored = result.get_result_samples(benchmark, grid)
-            cells = itertools.product(*grid)
-            for cell, values in zip(cells, stored or (), strict=False):
-                if values:
-                    yield (path, benchmark, ", ".join(cell)), [float(value) for value in values]
