@@ -429,3 +429,12 @@ def test_advice_knows_of_shared_parts_and_of_no_attribute() -> None:
     assert "It shares parts with a" in advice([same, large, Step("c", "C", 1, None, "", 0)])
     sharing = Step("a", "A", 80, None, "", 0, shared=("b",))
     assert "It shares parts with a: saved apart, both files hold" in advice([sharing, large])
+
+
+@pytest.mark.parametrize(("largest_bytes", "named"), [(87, False), (349, False), (350, True)])
+def test_attribute_is_most_of_a_step_only_above_half(largest_bytes: int, named: bool) -> None:
+    """The advice names no attribute that holds less than half of its step."""
+    large = Step("b", "B", 698, None, "classes_", largest_bytes)
+    sentence = advice([Step("a", "A", 500, None, "", 0), large])
+    assert ("most of it in classes_" in sentence) == named
+    assert sentence.startswith("b (B) holds 58% of the bytes")

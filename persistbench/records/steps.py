@@ -37,7 +37,8 @@ def advice(steps: Sequence[Step]) -> str:
     if len(known) < 2 or not total:
         return ""
     heavy = max(known, key=lambda step: step.bytes or 0)
-    share = (heavy.bytes or 0) / total
+    heavy_bytes = heavy.bytes or 0
+    share = heavy_bytes / total
     sharing = [one.step for one in steps if heavy.step in one.shared or one.step in heavy.shared]
     if sharing:
         return (
@@ -46,7 +47,7 @@ def advice(steps: Sequence[Step]) -> str:
         )
     if share < 0.5:
         return "No step holds half of the bytes: there is little to gain by saving one apart."
-    most = f", most of it in {heavy.largest}" if heavy.largest else ""
+    most = f", most of it in {heavy.largest}" if heavy.largest_bytes > heavy_bytes / 2 else ""
     return (
         f"{heavy.step} ({heavy.kind}) holds {share:.0%} of the bytes{most}: "
         f"saved apart, the rest is {(1 - share):.1%} of the file."
