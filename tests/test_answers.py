@@ -5,6 +5,7 @@ import io
 import random
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -449,3 +450,88 @@ def test_rows_that_cannot_be_copied_are_asked_themselves() -> None:
     """A copy of the rows is no duty of the pipeline's author."""
     model = Answers(lambda X: np.ones(len(X)))
     assert compare(reference(Case(model, Uncopied([1, 2]))), copy.deepcopy(model)).same
+
+
+class Raising(BaseEstimator):
+    """Predicts; its other methods raise what they are told to."""
+
+    def __init__(self, error: type[Exception] = NotImplementedError, answers: bool = True) -> None:
+        self.error = error
+        self.answers = answers
+
+    def predict(self, X: Any) -> Any:
+        if not self.answers:
+            raise self.error("no predictions")
+        return np.ones(len(X))
+
+    @property
+    def predict_proba(self) -> Any:
+        raise NotImplementedError("no probabilities")
+
+    def decision_function(self, X: Any) -> Any:
+        raise self.error("no values")
+
+
+def test_method_of_the_original_that_raises_is_named() -> None:
+    """The other methods are compared, and what was loaded raises the same."""
+    original = reference(Case(Raising(), [[1], [2]]))
+    verdict = compare(original, Raising())
+    assert verdict.outcome is Outcome.SAME
+    assert verdict.uncompared == (
+        "predict_proba: the original raises NotImplementedError",
+        "decision_function: the original raises NotImplementedError",
+    )
+    assert original.first_use == "predict"
+    verdict = compare(original, Raising(ValueError))
+    assert verdict.outcome is Outcome.VALUES_DIFFER
+    assert verdict.reason == (
+        "decision_function: the original raises NotImplementedError, "
+        "what was loaded raises ValueError"
+    )
+    verdict = compare(original, Answers(lambda X: np.ones(len(X))))
+    assert "predict_proba: the original raises NotImplementedError, what was loaded does not" in (
+        verdict.reason
+    )
+
+
+def test_original_whose_methods_all_raise_is_an_error() -> None:
+    """A pipeline that answers nothing cannot be compared: its own exception says why."""
+    with pytest.raises(ValueError, match="no predictions"):
+        reference(Case(Raising(ValueError, answers=False), [[1]]))
+
+
+def test_text_of_a_differing_structure_has_both_classes(case: Case) -> None:
+    """The text names the estimator, or the parameter, and the class before and after."""
+    original = reference(case)
+    verdict = compare(original, Wrapped(case.estimator))
+    assert verdict.reason == (
+        f"structure: the estimator: sklearn.pipeline.Pipeline -> {__name__}.Wrapped"
+    )
+
+
+class Wrapped:
+    """Answers as another estimator does, and has its classes."""
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["estimator"], name)
+
+
+def test_class_made_in_a_function_is_the_same_after_cloudpickle() -> None:
+    """Such a class is restored by value, and under the last part of its name only."""
+
+    class Local(LogisticRegression):
+        pass
+
+    X = np.random.default_rng(0).standard_normal((20, 2))
+    model = Local().fit(X, X[:, 0] > 0)
+    other = type("Local", (LogisticRegression,), {"__module__": __name__})
+    loaded = other().fit(X, X[:, 0] > 0)
+    original = reference(Case(model, X))
+    assert compare(original, cloudpickle.loads(cloudpickle.dumps(model)), with_state=True).same
+    assert compare(original, loaded, with_state=True).same
+    stranger = type("Strange", (LogisticRegression,), {"__module__": __name__})
+    verdict = compare(original, stranger().fit(X, X[:, 0] > 0))
+    assert verdict.reason == (f"structure: the estimator: {__name__}.Local -> {__name__}.Strange")

@@ -283,3 +283,24 @@ def test_texts_of_numpy_are_compared_by_value() -> None:
     )
     assert differ(one, other) == ""
     assert "1 of 2 rows differ" in differ(one, third)
+
+
+def test_class_of_an_array_is_part_of_an_answer() -> None:
+    """A matrix is no array; a memory map of an array is that array."""
+    rows = np.ones((2, 3))
+    assert differ(np.matrix(rows), rows) == "it was a matrix, it is an array"
+    assert differ(np.matrix(rows), np.matrix(rows)) == ""
+    assert "1 of 2 rows differ" in differ(np.matrix(rows), np.matrix([[1, 1, 1], [1, 1, 2.0]]))
+    assert differ(np.memmap("/dev/zero", float, "r", shape=(3,)), np.zeros(3)) == ""
+    assert values(comparable(np.matrix(rows))).shape == (2, 3)
+
+
+def test_mask_is_part_of_an_answer() -> None:
+    """Another mask is another answer, and what is masked has no meaning."""
+    one = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+    other = np.ma.array([1.0, 2.0, 3.0], mask=[0, 0, 0])
+    assert differ(one, other).startswith("mask: 1 of 3 rows differ, the first is row 1")
+    assert list(changed_rows(comparable(one), comparable(other))) == [False, True, False]
+    assert differ(one, np.ma.array([1.0, 9.0, 3.0], mask=[0, 1, 0])) == ""
+    assert "1 of 3 rows differ" in differ(one, np.ma.array([1.0, 2.0, 4.0], mask=[0, 1, 0]))
+    assert differ(one, np.array([1.0, 2.0, 3.0])) == "it was a MaskedArray, it is an array"

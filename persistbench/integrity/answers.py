@@ -14,9 +14,9 @@ from persistbench.backends import Claims
 from persistbench.case import Case
 from persistbench.integrity import arrays
 from persistbench.integrity.arrays import comparable
-from persistbench.integrity.asking import METHODS, ask, check_rows
+from persistbench.integrity.asking import METHODS, Asked, ask, check_rows
 from persistbench.integrity.scores import NoScoresError, scores
-from persistbench.integrity.state import State, differences, state
+from persistbench.integrity.state import State, class_name, differences, state
 from persistbench.outcomes import Blame, Outcome, Verdict, explain
 
 _EXACT = Claims()
@@ -41,6 +41,8 @@ class Reference:
         state: what the original holds before it is asked.
         classes: the labels that the original predicts, shape (n_classes,), or None.
         uncompared: the reason, by the name of each check that cannot be made.
+        raised: the name of the exception that a method raises, by method; empty if the method
+            does not raise the same each time.
     """
 
     X: Any
@@ -53,11 +55,12 @@ class Reference:
     state: State = field(default_factory=lambda: state(None))
     classes: Any = None
     uncompared: dict[str, str] = field(default_factory=dict)
+    raised: dict[str, str] = field(default_factory=dict)
 
     @property
     def first_use(self) -> str:
         """The method that a user calls first after a load."""
-        has = {*self.outputs, *self.seeded, *self.random, *self.uncompared}
+        has = {*self.outputs, *self.seeded, *self.random, *self.uncompared} - {*self.raised}
         return next(name for name in METHODS if name in has)
 
     @property
@@ -77,7 +80,10 @@ class Reference:
     @property
     def by_state(self) -> tuple[str, ...]:
         """The methods whose answers cannot be compared: the state is compared instead."""
-        return tuple(name for name in METHODS if {name} & {*self.random, *self.uncompared})
+        unknown = {*self.random, *self.uncompared} - {
+            name for name, kind in self.raised.items() if kind
+        }
+        return tuple(name for name in METHODS if name in unknown)
 
 
 def reference(case: Case, needs_use: bool = True) -> Reference:
@@ -91,18 +97,29 @@ def reference(case: Case, needs_use: bool = True) -> Reference:
     Raises:
         ValueError: the estimator has none of :data:`METHODS`.
         UserError: there are no rows, or they can be read only once.
-        Exception: the estimator's own exception.
+        Exception: the estimator's own exception, if no method answers.
     """
     check_rows(case.X)
     held = state(case.estimator)
     first, again = (ask(case.estimator, case.X) for _ in range(2))
     if not first and needs_use:
         raise ValueError(f"the estimator has none of {', '.join(METHODS)}")
+    errors = [one.error for asked in (first, again) for one in asked.values() if one.error]
+    if errors and all(_raised(first, name) or _raised(again, name) for name in first):
+        raise errors[0]
     notes: dict[str, str] = {}
+    raised: dict[str, str] = {}
     outputs: dict[str, Any] = {}
     seeded: dict[str, Any] = {}
     varying: dict[str, Any] = {}
     for name, one in first.items():
+        kinds = _raised(first, name), _raised(again, name)
+        if any(kinds):
+            always = kinds[0] == kinds[1]
+            raised[name] = kinds[0] if always else ""
+            rarely = "" if always else ", and not each time"
+            notes[name] = f"the original raises {kinds[0] or kinds[1]}{rarely}"
+            continue
         with _noting(name, notes):
             answer = comparable(one.answer)
             differs = arrays.difference(answer, comparable(again[name].answer))
@@ -121,8 +138,14 @@ def reference(case: Case, needs_use: bool = True) -> Reference:
         with _noting("scores", notes):
             scored = scores(case.y, arrays.values(predicted))
     return Reference(
-        case.X, case.y, outputs, structured, scored, varying, seeded, held, classes, notes
+        case.X, case.y, outputs, structured, scored, varying, seeded, held, classes, notes, raised
     )
+
+
+def _raised(asked: dict[str, Asked], name: str) -> str:
+    """Return the name of the exception that a method raised; empty if it did not."""
+    error = asked[name].error if name in asked else None
+    return type(error).__name__ if error else ""
 
 
 def compare(
@@ -145,10 +168,16 @@ def compare(
         original = original.for_predictor
     # Before it is used: some estimators note something then.
     holds = state(loaded) if estimator and (with_state or original.by_state) else None
-    asked = {name: one.answer for name, one in ask(loaded, original.X).items()}
+    answered = ask(loaded, original.X)
+    for name, one in answered.items():
+        # Where the original raises, too, the two exceptions are compared.
+        if one.error and name not in original.raised:
+            raise one.error
+    asked = {name: one.answer for name, one in answered.items() if not one.error}
     if not estimator and not asked.keys() & {*original.known, *original.by_state}:
         return Verdict(Outcome.ERROR_AT_USE, "it answers nothing that the original answers")
-    comparison = _Comparison(original, claims, asked)
+    raised = {name: _raised(answered, name) for name in answered}
+    comparison = _Comparison(original, claims, asked, raised)
     reasons = comparison.differing()
     changed = ""
     if estimator and not reasons:
@@ -190,6 +219,7 @@ class _Comparison:
         original: the answers of the original.
         claims: of the backend.
         asked: the answer of the loaded pipeline, by method.
+        raised: the name of the exception that a method of the loaded pipeline raises, by method.
         notes: the reason, by the name of each check that cannot be made.
         compared: whether an answer, or the form of one, was compared.
         label_changes: see :class:`~persistbench.outcomes.Verdict`.
@@ -199,6 +229,7 @@ class _Comparison:
     original: Reference
     claims: Claims
     asked: dict[str, Any]
+    raised: dict[str, str]
     notes: dict[str, str] = field(init=False)
     compared: bool = False
     label_changes: int | None = None
@@ -224,6 +255,12 @@ class _Comparison:
                 if text := check(name):
                     reasons.append(f"{name}: {text}")
                 self.compared = True
+        if self.claims.returns == "estimator":
+            for name, before in self.original.raised.items():
+                now = self.raised.get(name, "")
+                if before and now != before:
+                    what = f"raises {now}" if now else "does not"
+                    reasons.append(f"{name}: the original raises {before}, what was loaded {what}")
         # Where other labels have no scores, the labels say enough.
         with _noting("scores", {} if self.label_changes else self.notes):
             reasons += self._of_scores()
@@ -237,8 +274,11 @@ class _Comparison:
             own = structure(loaded)
         except Exception as error:  # the same check of the original has succeeded
             return f"structure: the loaded pipeline does not tell its parameters, {explain(error)}"
-        changed = sorted(self.original.structure.items() ^ own.items())
-        text = ", ".join(f"{name} {kind}" for name, kind in changed)
+        before = self.original.structure
+        text = ", ".join(
+            f"{name or 'the estimator'}: {before.get(name, 'none')} -> {own.get(name, 'none')}"
+            for name in sorted({name for name, _ in before.items() ^ own.items()})
+        )
         return f"structure: {text}" if text else ""
 
     def _pair(self, name: str) -> tuple[Any, Any]:
@@ -332,15 +372,11 @@ def structure(estimator: Any) -> dict[str, str]:
 
     The value of a parameter ``steps`` is the names of the steps.
     """
-    result = {"": _class_name(estimator)}
+    result = {"": class_name(type(estimator))}
     if hasattr(estimator, "get_params"):
         for name, value in estimator.get_params(deep=True).items():
             if hasattr(value, "get_params"):
-                result[name] = _class_name(value)
+                result[name] = class_name(type(value))
             elif name.split("__")[-1] == "steps" and isinstance(value, list):
                 result[name] = ", ".join(str(step[0]) for step in value)
     return result
-
-
-def _class_name(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"

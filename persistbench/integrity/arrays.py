@@ -53,12 +53,27 @@ class Table:
     flat: bool = False
 
 
+@dataclass(frozen=True)
+class Special:
+    """An array of another class than NumPy's own.
+
+    Attributes:
+        kind: the class, such as ``matrix``.
+        values: an array; zeros where something is masked.
+        mask: which values are masked, in the shape of ``values``; None if the class has no masks.
+    """
+
+    kind: str
+    values: Any
+    mask: Any = None
+
+
 def comparable(output: Any) -> Any:
     """Return a copy of an answer in a form that :func:`difference` compares.
 
     Returns:
-        an array, a :class:`Sparse` or a :class:`Table`; a tuple of such for a list or a tuple
-        of arrays.
+        an array, a :class:`Special`, a :class:`Sparse` or a :class:`Table`; a tuple of such for
+        a list or a tuple of arrays.
     """
     if hasattr(output, "tocsr"):
         matrix = output.tocsr()
@@ -70,7 +85,15 @@ def comparable(output: Any) -> Any:
         if any(hasattr(part, "__len__") and not isinstance(part, (str, bytes)) for part in output):
             return tuple(comparable(part) for part in output)  # an array for each output or class
         return _objects(output)
-    return np.array(output)  # a copy: the original may change it later
+    result = np.array(output)  # a copy: the original may change it later
+    if not isinstance(output, np.ndarray) or type(output) in (np.ndarray, np.memmap):
+        return result
+    mask = None
+    if isinstance(output, np.ma.MaskedArray):
+        mask = np.array(np.ma.getmaskarray(output))
+        if mask.dtype == bool:  # what is masked has no meaning
+            result[mask] = np.zeros((), result.dtype)
+    return Special(type(output).__name__, result, mask)
 
 
 def difference(expected: Any, found: Any, tolerance: float = 0.0, pooled: bool = False) -> str:
@@ -91,6 +114,10 @@ def difference(expected: Any, found: Any, tolerance: float = 0.0, pooled: bool =
         return _of_tables(expected, found)
     if isinstance(expected, Sparse):
         return _of_sparse(expected, found)
+    if isinstance(expected, Special):
+        text = "" if expected.mask is None else difference(expected.mask, found.mask)
+        own = (expected.values, found.values, tolerance, pooled)
+        return f"mask: {text}" if text else difference(*own)
     if _identical(expected, found):
         return ""
     changed = changed_rows(expected, found, tolerance, pooled)
@@ -112,15 +139,19 @@ def changed_rows(expected: Any, found: Any, tolerance: float = 0.0, pooled: bool
 
     The type of a value, and an equal value in other bits, change no row.
     """
-    if isinstance(expected, Sparse | Table) or isinstance(found, Sparse | Table):
-        expected, found = values(expected), values(found)
+    masks = [one.mask for one in (expected, found) if isinstance(one, Special)]
+    if len(masks) == 2 and not any(mask is None for mask in masks):
+        own = (expected.values, found.values, tolerance, pooled)
+        changed, masked = changed_rows(*own), changed_rows(*masks)
+        return None if changed is None or masked is None else changed | masked
+    expected, found = values(expected), values(found)
     if isinstance(expected, tuple) and isinstance(found, tuple):
         if len(expected) != len(found):
             return None
         pairs = zip(expected, found, strict=True)
-        masks = [changed_rows(one, other, tolerance, pooled) for one, other in pairs]
-        known = all(mask is not None for mask in masks)
-        return np.any(masks, axis=0) if known and len({len(mask) for mask in masks}) == 1 else None
+        parts = [changed_rows(one, other, tolerance, pooled) for one, other in pairs]
+        known = all(part is not None for part in parts)
+        return np.any(parts, axis=0) if known and len({len(part) for part in parts}) == 1 else None
     arrays = isinstance(expected, np.ndarray) and isinstance(found, np.ndarray)
     if not arrays or expected.shape != found.shape or expected.ndim == 0:
         return None
@@ -139,6 +170,8 @@ def changed_rows(expected: Any, found: Any, tolerance: float = 0.0, pooled: bool
 
 def largest_difference(expected: Any, found: Any) -> float:
     """Return the largest absolute difference of a float; infinite if the shapes differ."""
+    if isinstance(expected, Special):
+        return largest_difference(expected.values, values(found))
     if isinstance(expected, tuple) and isinstance(found, tuple):
         pairs = zip(expected, found, strict=False)
         return max((largest_difference(one, other) for one, other in pairs), default=0.0)
@@ -151,7 +184,12 @@ def largest_difference(expected: Any, found: Any) -> float:
 
 
 def values(answer: Any) -> Any:
-    """Return the values of a sparse matrix or a table as an array; other answers as they are."""
+    """Return the values of a sparse matrix, a table or a special array as an array.
+
+    Other answers are returned as they are.
+    """
+    if isinstance(answer, Special):
+        return answer.values
     if isinstance(answer, Sparse):
         from scipy.sparse import csr_array
 
@@ -222,6 +260,8 @@ def form(answer: Any) -> Any:
         return _form(answer), answer.names, answer.types, {len(column) for column in answer.columns}
     if isinstance(answer, Sparse):
         return _form(answer), str(answer.data.dtype), answer.shape
+    if isinstance(answer, Special):
+        return _form(answer), form(answer.values)
     kind = answer.dtype.kind
     return _form(answer), kind if kind in "US" else str(answer.dtype), answer.shape
 
@@ -291,6 +331,8 @@ def _form(answer: Any) -> str:
     if isinstance(answer, tuple):
         return f"{len(answer)} parts"
     if isinstance(answer, Table):
+        return f"a {answer.kind}"
+    if isinstance(answer, Special):
         return f"a {answer.kind}"
     return "a sparse matrix" if isinstance(answer, Sparse) else "an array"
 

@@ -23,23 +23,24 @@ class Asked:
     Attributes:
         answer: what the method returned.
         drawn: whether it drew from the global generators.
+        error: what it raised instead of an answer; None if it has answered.
     """
 
     answer: Any
     drawn: bool
+    error: Exception | None = None
 
 
 def ask(estimator: Any, X: Any) -> dict[str, Asked]:
-    """Return the answer of each method that the estimator has.
-
-    Raises:
-        Exception: the estimator's own exception.
-    """
+    """Return the answer of each method that the estimator has, or what the method raises."""
     result = {}
     for name in METHODS:
-        if hasattr(estimator, name):
-            with one_thread(), _seeded() as drawn:
-                result[name] = Asked(getattr(estimator, name)(_own(X)), drawn())
+        with one_thread(), _seeded() as drawn:
+            try:
+                if hasattr(estimator, name):
+                    result[name] = Asked(getattr(estimator, name)(_own(X)), drawn())
+            except Exception as error:
+                result[name] = Asked(None, False, error)
     return result
 
 

@@ -229,7 +229,7 @@ def _elements(values: Iterable[Any], uncompared: list[str]) -> Iterator[str]:
 def _name(value: Any) -> str | None:
     """Return a text on an element or a key; None if its own text holds an address in memory."""
     if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
-        return f"{value.__module__}.{value.__qualname__}"
+        return class_name(value)
     if type(value) in (tuple, frozenset):
         names = [_name(part) for part in value]
         known = [name for name in names if name is not None]
@@ -404,5 +404,14 @@ def _by_name(held: Any) -> Any:
     return held
 
 
+def class_name(kind: Any) -> str:
+    """Return the module and the name of a class or function.
+
+    Of a class that a function makes, it is the last part: cloudpickle restores only this one.
+    """
+    name = kind.__qualname__
+    return f"{kind.__module__}.{name.split('.')[-1] if '<locals>' in name else name}"
+
+
 def _kind(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+    return class_name(type(value))
