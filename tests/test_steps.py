@@ -50,6 +50,8 @@ class Bomb:
             time.sleep(600)
         if state["kind"] == "exit":
             sys.exit(0)
+        if state["kind"] == "_exit":
+            os._exit(3)
         if state["kind"] == "memory":
             self.taken = np.ones(10**10)
         if state["kind"] == "raise":
@@ -330,6 +332,46 @@ def test_load_that_does_harm_is_one_sentence(
     sentence = refusal(saved({"model": Bomb(kind)}, tmp_path))
     assert reason in sentence
     assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("kind", ["exit", "_exit"])
+def test_file_that_ends_its_process_is_not_to_be_trusted(kind: str, tmp_path: Path) -> None:
+    """No library ends the process of a load: the file does."""
+    sentence = refusal(saved({"model": Bomb(kind)}, tmp_path))
+    assert sentence.endswith("; the file has ended its own process: do not trust it.")
+
+
+@pytest.mark.parametrize("end", [0.5, 0.999])
+@pytest.mark.parametrize(
+    "backend",
+    ["pickle-0", "pickle-5", "joblib", "joblib-xz-3", "pickle-5-gzip-1", "pickle-5-oob"],
+)
+def test_file_without_its_end_is_incomplete(backend: str, end: float, tmp_path: Path) -> None:
+    """The backend is the right one: the sentence asks for the whole file."""
+    path, chosen = tmp_path / "half", backends.get(backend)
+    held = {"array": np.random.default_rng(0).standard_normal(2_000), "text": "x" * 500}
+    chosen.dump(chosen.payload(held, None), str(path))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(end * len(whole))])
+    assert refusal(path, backend).endswith("; the file is incomplete: save or copy it again.")
+
+
+@pytest.mark.parametrize(
+    ("held", "closed"),
+    [
+        ({"a": {"b": {"c": StandardScaler()}}}, "a"),
+        ({"a": {"b": {"c": 1}, "model": StandardScaler()}, "d": 1}, ""),
+        ({"a": [[[StandardScaler()]]], "b": ({"c": 1},)}, "a, b"),
+        ({"a": {"b": {"c": [{"d": 1}]}, "m": StandardScaler()}}, "a.b"),
+        ({"a": {"b": StandardScaler()}, "columns": [["x"], ["y"]], "c": {"d": {}}}, ""),
+    ],
+)
+def test_levels_that_are_not_shown_are_said(held: object, closed: str, tmp_path: Path) -> None:
+    """A row of a dict or a list says nothing of the steps deeper in it; a sentence does."""
+    said: list[str] = []
+    steps.of_artifact(saved(held, tmp_path), PICKLE, (), trusted=True, say=said.append)
+    sentence = f"The deeper levels of {closed} are not shown: save them as files of their own"
+    assert said == ([f"{sentence} to see their steps."] if closed else [])
 
 
 def test_step_that_crashes_is_named(tmp_path: Path) -> None:

@@ -56,6 +56,14 @@ WIDTH = 100
 """A name has at most so many characters."""
 
 
+_INCOMPLETE = re.compile(
+    "^EOFError|: EOF: |pickle data was truncated|exhausted before|requires a buffer"
+)
+"""What the backends say of a file that ends too early, and of no file of another backend."""
+
+_EXITED = re.compile(r"exit status \d")
+"""What the sandbox says of a child that no signal has ended."""
+
 now = time.monotonic
 
 
@@ -67,11 +75,13 @@ class _Loaded:
         steps: the names of the steps that are measured.
         whole: whether there are no further steps.
         warning: what the load warned of; empty if it did not.
+        closed: names of steps whose deeper levels are not shown.
     """
 
     steps: list[str]
     whole: bool
     warning: str
+    closed: list[str]
 
 
 def of_artifact(
@@ -126,15 +136,22 @@ def of_artifact(
     except (sandbox.DeadError, msgspec.ValidationError) as death:
         if loaded is None or len(steps) < len(loaded.steps):
             doing = f"measured {loaded.steps[len(steps)]} of" if loaded else "loaded"
+            todo = "check the backend, the versions of the libraries and the memory"
+            if _EXITED.search(str(death)):
+                todo = "the file has ended its own process: do not trust it"
             raise UserError(
                 f"The process that {doing} {shown} with {backend.id} gave no answer: "
-                f"{printable(str(death))}; check the backend, the versions of the libraries and "
-                "the memory."
+                f"{printable(str(death))}; {todo}."
             ) from death
     finally:
         work.close()
     if not loaded.whole:
         say(f"There are more steps: the table and the advice are on the first {ROWS}.")
+    if loaded.closed:
+        say(
+            f"The deeper levels of {', '.join(loaded.closed)} are not shown: save them as files of "
+            "their own to see their steps."
+        )
     if loaded.warning:
         say(f"The load warned: {loaded.warning}")
     return path.stat().st_size, steps
@@ -155,6 +172,8 @@ def _of_load(answer: Any, shown: str, backend: Backend) -> _Loaded:
         todo = "admit a name that you have reviewed with --trust"
     elif "(limit: " in answer.reason:
         todo = "load it on a machine with more memory"
+    elif _INCOMPLETE.search(answer.reason):
+        todo = "the file is incomplete: save or copy it again"
     reason = printable(answer.reason).rstrip(".")
     raise UserError(f"{shown} cannot be loaded with {backend.id}: {reason}; {todo}.")
 
@@ -172,7 +191,9 @@ def _work(backend: Backend, path: str, rows: int) -> Iterator[Any]:
             return
     warning = printable(explain(caught[0].message)) if caught else ""  # type: ignore[arg-type]
     parts = list(islice(_parts(loaded), rows + 1))
-    yield _Loaded([part.name for part in parts[:rows]], len(parts) <= rows, warning)
+    closed = [part.name for part in parts[:rows] if not part.first and _is_closed(part.value)]
+    names = [part.name for part in parts[:rows]]
+    yield _Loaded(names, len(parts) <= rows, warning, closed[:NAMED])
     for step in _costs(parts[:rows], backend, None):
         yield msgspec.structs.asdict(step)
 
@@ -259,6 +280,25 @@ def _is_named(step: Any) -> bool:
 
 def _holds_estimator(value: Any) -> bool:
     return any(_is_estimator(part) for _, part in _items(value))
+
+
+def _is_closed(value: Any) -> bool:
+    """Return whether a step is a dict, list or tuple with an estimator or a dict deeper in it.
+
+    Only so many items are looked at: there may be a million numbers.
+    """
+    met: dict[int, Any] = {}
+    waiting = [value]
+    while waiting and len(met) < ATTRIBUTES:
+        holder = waiting.pop()
+        if not isinstance(holder, dict | list | tuple) or id(holder) in met:
+            continue
+        met[id(holder)] = holder
+        for _, part in islice(_items(holder), ATTRIBUTES):
+            if _is_estimator(part) or (isinstance(part, dict) and part):
+                return True
+            waiting.append(part)
+    return False
 
 
 def _is_estimator(value: Any) -> bool:
