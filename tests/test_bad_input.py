@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from persistbench.calibrate import run as calibration
 from persistbench.cases import catalogue
 from persistbench.cli import app
+from persistbench.suite import run as suite
 from tests._results import describe, measured, record
 
 ROOT = Path(__file__).parents[1]
@@ -308,3 +310,26 @@ def test_reader_that_goes_away_is_no_traceback() -> None:
     assert not show.stderr.read()
     assert show.wait() in (0, 1)
     show.stderr.close()
+
+
+def test_pictures_of_nothing_are_one_sentence(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no picture shows what was measured, nothing is written, and that is said."""
+    measured(
+        describe(here / "results", ["other.Other.track_other"]),
+        [1] * 4,
+        name="other.Other.track_other",
+    )
+    assert "There is nothing to draw" in sentence(capsys, "pictures", "charts")
+    assert not (here / "charts").exists()
+
+
+def test_calibration_that_could_not_be_stored_does_not_begin(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cannot write into results/ is told so before minutes of work."""
+    monkeypatch.setattr(calibration, "run", lambda _: pytest.fail("it was begun"))
+    monkeypatch.setattr(suite, "checkout", lambda: here)
+    (here / "results").write_text("mine")
+    assert "cannot be written to" in sentence(capsys, "calibrate")

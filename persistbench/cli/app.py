@@ -137,6 +137,7 @@ def calibrate() -> None:
 
     from persistbench.calibrate import run as trials
 
+    run.writable(run.checkout() / "results")  # before minutes of work
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bars: dict[str, TaskID] = {}
@@ -236,7 +237,13 @@ def pictures(
         raise UserError(
             f'{error.name} is not installed: `pip install "persistbench[report]"`.'
         ) from error
-    for path in write(Path("results"), folder):
+    written = write(Path("results"), folder)
+    if not written:
+        raise UserError(
+            "There is nothing to draw: the first machine in results has none of the figures that "
+            f"the pictures show. {tables.HOW_TO_MEASURE}"
+        )
+    for path in written:
         print(path)
 
 
