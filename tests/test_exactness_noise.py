@@ -7,7 +7,7 @@ import pytest
 
 from persistbench.cases import catalogue
 from persistbench.outcomes import Outcome
-from persistbench.trials import selection
+from persistbench.trials import exactness, selection
 from persistbench.trials.exactness import Exactness
 
 SOURCE = """
@@ -49,6 +49,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[1]}")
     known = catalogue.discover(folder.name)
     monkeypatch.setattr(catalogue, "discover", lambda *_: known)
+    monkeypatch.setattr(exactness, "CLOCK_SECONDS", 0.0)  # no file here holds a time
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
