@@ -408,3 +408,23 @@ def test_mask_of_an_array_is_state() -> None:
     assert state(two) == state(np.ma.array([1.0, 2.0]))
     filled = np.ma.array([1.0, 2.0], mask=[0, 1], fill_value=3.0)
     assert differences(state(one), state(filled)) == ".fill_value differs"
+
+
+class Stamped:
+    """Saves None in place of the time at which it was made."""
+
+    def __init__(self, made: float | None, path: str | None = None) -> None:
+        self.made = made
+        self.path = path
+
+    def __getstate__(self) -> Any:
+        return {**vars(self), "made": None}
+
+
+def test_attribute_that_its_class_saves_as_none_is_no_state() -> None:
+    """None in the place of a value leaves it out, and an attribute that is None is compared."""
+    assert state(Stamped(1.0)) == state(Stamped(None))
+    assert state(Stamped(1.0)).uncompared == ("Stamped.made is left out by its __getstate__",)
+    assert state(Stamped(None)).uncompared == ()
+    assert state(Stamped(1.0)) != state(Stamped(1.0, "x"))
+    assert state(Stamped(1.0, "x")) != state(Stamped(1.0))

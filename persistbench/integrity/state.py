@@ -316,12 +316,15 @@ class _Walk:
         yield from self._kept(value, own, held)
 
     def _kept(self, value: Any, own: dict[str, Any], held: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the attributes of an object that its own ``__getstate__`` does not leave out."""
+        """Yield the attributes of an object that its own ``__getstate__`` does not leave out.
+
+        None in the place of an attribute leaves it out, too.
+        """
         declared = isinstance(held, dict) and _has_getstate(value)
         for name in sorted(own, key=str):
-            if declared and name not in held:
+            if declared and own[name] is not None and held.get(name) is None:
                 self.transient[f"{type(value).__name__}.{name}"] = None
-            else:
+            elif not declared or held.get(name) is not None:
                 yield f".{name}", own[name]
 
     def _of_object(self, value: Any) -> Iterator[tuple[str, Any]]:
@@ -337,7 +340,8 @@ class _Walk:
             for name in sorted(held.keys() - {_NO_STATE}, key=str):
                 if name not in own:
                     yield f".{name}", held[name]
-                elif type(held[name]) is not type(own[name]):  # such as bytes for a pointer
+                elif held[name] is not None and type(held[name]) is not type(own[name]):
+                    # Such as bytes for a pointer.
                     yield f"(state).{name}", held[name]
         elif held is not None:
             yield "(state)", held
