@@ -324,7 +324,7 @@ def test_value_that_is_saved_for_a_handle_is_compared() -> None:
 def test_version_of_scikit_learn_is_no_state() -> None:
     """Pickle writes the version beside the attributes of an estimator."""
     one, other = FunctionTransformer(), FunctionTransformer()
-    one._sklearn_version = "0.1"
+    one.__dict__["_sklearn_version"] = "0.1"
     assert state(one) == state(other)
 
 
