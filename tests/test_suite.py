@@ -235,7 +235,7 @@ def test_refusals_are_results(whole: Ran) -> None:
     assert whole.outcomes["extra", "extra-refusing", "load", ""]["reason"] == "not on a Sunday"
     assert whole.outcomes["lambda_function", "pickle-5", "load", ""]["outcome"] == "error-at-dump"
     table = (whole.suite / "html" / "figures.csv").read_text()
-    assert ",map,extra,extra-right,,seconds,,,0,n/a,unsupported (backend): " in table
+    assert ",map,extra,extra-right,,seconds,,,0,n/a,unsupported: " in table
 
 
 def test_records_name_what_measured(whole: Ran) -> None:
