@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,15 @@ settings.register_profile("any machine", deadline=None)  # no test depends on it
 settings.load_profile("any machine")
 
 
+def pytest_configure() -> None:
+    """Let what tests start keep compiled modules.
+
+    Without them every interpreter, and there are hundreds, compiles scikit-learn anew for seconds.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_tmpdir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """TMPDIR for this process and its children."""
@@ -37,6 +47,16 @@ def own_tmpdir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["TMPDIR"]
     else:
         os.environ["TMPDIR"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_fork_server() -> None:
+    """Let the fork server import what trials need, whichever test starts the server.
+
+    A server that was started before somebody asked for this leaves the imports to each child.
+    """
+    sandbox.preload("persistbench.trials.warm")
+    sandbox.context()
 
 
 @pytest.fixture(scope="session", autouse=True)

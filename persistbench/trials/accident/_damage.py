@@ -6,6 +6,7 @@ process that has only imported libraries and read what the original answered. So
 fault has done to a process reaches the next fault.
 """
 
+import importlib
 import shutil
 import time
 from collections.abc import Generator, Iterator
@@ -52,6 +53,7 @@ def try_all(cell: Cell, batches: list[list[Fault]], patience: float) -> Iterator
         batches: the faults.
         patience: seconds; a batch that has begun is ended.
     """
+    importlib.import_module("persistbench.trials.warm")  # once here, not in every fork
     sandbox.fork_from_here()
     path = Path("artifact").absolute()
     shutil.copyfile(cell.artifact, path)
