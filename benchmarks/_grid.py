@@ -99,7 +99,7 @@ class Grid:
             outcome.keep(cell, refusal, self.question)
             raise NotImplementedError(refusal.reason) from error
         except Exception as error:
-            outcome.keep(cell, of_exception(self.stage(error), error), self.question)
+            outcome.keep(cell, self.verdict(error), self.question)
             raise
         outcome.withdraw(cell, self.question)
         self.cell = cell
@@ -112,7 +112,11 @@ class Grid:
         """Called by asv after every call; it keeps no error text, so the reason is kept here."""
         error = sys.exc_info()[1]
         if error is not None and self.cell is not None:
-            outcome.keep(self.cell, of_exception(self.stage(error), error), self.question)
+            outcome.keep(self.cell, self.verdict(error), self.question)
+
+    def verdict(self, error):
+        """Return what it is called if the call itself fails with this error, and why."""
+        return of_exception(self.stage(error), error)
 
     def stage(self, error):
         """Return what it is called if the call itself fails with this error."""

@@ -1,13 +1,10 @@
-"""How long does saving take? To the page cache: no backend calls fsync, none is added."""
+"""How long does the first dump of a process take? To the page cache: no fsync is added."""
 
-from benchmarks._grid import Timed
-from persistbench.measure import actions, paired
+from benchmarks._first import FirstCall
 
 
-class Dump(Timed):
-    action = actions.Dump
-    rounds = paired.PROCESSES
-    ranks = True
+class Dump(FirstCall):
+    dumps = True
 
     def time_dump(self, pipeline, backend):
-        self.sample()
+        self.spend()

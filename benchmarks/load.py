@@ -1,13 +1,8 @@
-"""How long does loading take, with the file in the page cache?"""
+"""How long does the first load of a process take, with the file in the page cache?"""
 
-from benchmarks._grid import Timed
-from persistbench.measure import actions, paired
+from benchmarks._first import FirstCall
 
 
-class Load(Timed):
-    action = actions.Load
-    rounds = paired.PROCESSES
-    ranks = True
-
+class Load(FirstCall):
     def time_load(self, pipeline, backend):
-        self.sample()
+        self.spend()

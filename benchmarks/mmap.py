@@ -11,16 +11,16 @@ never touched has loaded nothing:
 Use is ``predict`` of the held-out rows, or ``transform`` where nothing is predicted.
 """
 
+from benchmarks._first import FirstCall
 from benchmarks._grid import MAPPING, PIPELINES, Timed
 from persistbench.measure import actions
 
 
-class LoadFirst(Timed):
-    action = actions.LoadFirst
-    rounds = 1
+class LoadFirst(FirstCall):
+    uses = True
 
     def time_load_first_predict(self, pipeline, backend):
-        self.sample()
+        self.spend()
 
 
 class LoadSteady(Timed):
@@ -31,18 +31,21 @@ class LoadSteady(Timed):
         self.sample()
 
 
-class Map(Timed):
-    action = actions.Map
+class Map(FirstCall):
+    mapped = True
+    beside_own_load = True
 
     def time_map(self, pipeline, backend):
-        self.sample()
+        self.spend()
 
 
-class MapFirst(Timed):
-    action = actions.MapFirst
+class MapFirst(FirstCall):
+    mapped = True
+    uses = True
+    beside_own_load = True
 
     def time_map_first_predict(self, pipeline, backend):
-        self.sample()
+        self.spend()
 
 
 class MapSteady(Timed):

@@ -332,11 +332,19 @@ def test_results_are_loaded_before_processes_start() -> None:
 def test_own_attributes_are_none_of_asvs() -> None:
     """What SafeResults keeps of its own has no name that Results uses."""
     theirs = set(vars(results())) | set(dir(Results))
-    ours = {"_run", "_unfinished", "_folder", "_old", "_progress", "_pairs_path", "_pairs"}
+    ours = {"_folder", "_now", "_pairs_path", "begin", "ask", "measuring", "progress"}
     ours |= {name for name in vars(run_plugin.SafeResults) if name.startswith("_")}
     own = {name for name in ours if not name.startswith("__")} | {"asked", "loaded"}
     assert not own & theirs
     assert {"load_data", "add_result", "save"} <= theirs
+
+
+def test_rounds_of_a_benchmark_are_read_when_they_are_run() -> None:
+    """So they can be changed before: the benchmark with most rounds would begin alone."""
+    source = inspect.getsource(asv.runner.run_benchmarks)
+    assert "int(benchmark.get('rounds', 1))" in source
+    assert "for run_round in run_rounds[::-1]:" in source
+    assert "bench=args.bench" in inspect.getsource(asv.commands.run.Run.run_from_conf_args)
 
 
 @pytest.fixture
@@ -344,7 +352,9 @@ def unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """What run_plugin.setup replaces is as it was afterwards."""
     monkeypatch.setattr(asv.commands.run, "Results", asv.commands.run.Results)
     monkeypatch.setattr(asv.commands.run, "run_benchmarks", asv.commands.run.run_benchmarks)
-    for name in ("format_benchmark_result", "get_spawner"):
+    usual = asv.commands.run.Run.run_from_conf_args
+    monkeypatch.setattr(asv.commands.run.Run, "run_from_conf_args", usual)
+    for name in ("format_benchmark_result", "get_spawner", "run_benchmark"):
         monkeypatch.setattr(asv.runner, name, getattr(asv.runner, name))
     monkeypatch.setattr(Machine, "save", Machine.save)
     monkeypatch.setattr(Environment, "create", Environment.create)
@@ -359,7 +369,7 @@ def test_replaced_names_are_those_that_asv_looks_up() -> None:
     }
     looked_up = {method.__func__: names for method, names in looked_up.items()}
     looked_up[asv.runner.log_benchmark_result] = {"format_benchmark_result"}
-    looked_up[asv.runner.run_benchmarks] = {"get_spawner"}
+    looked_up[asv.runner.run_benchmarks] = {"get_spawner", "run_benchmark"}
     for function, names in looked_up.items():
         assert names <= set(function.__code__.co_names)
         assert names <= set(function.__globals__)

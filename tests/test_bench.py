@@ -32,17 +32,19 @@ def results(tmp_path: Path) -> Path:
 
 def test_only_the_new_is_measured(results: Path) -> None:
     """A pipeline and a backend without figures are asked, each with all others, and no more."""
-    result = re.compile(selection.unmeasured(results, "desk", {"env"}))
-    assert result.search("load.Load.time_load('text', 'pickle-5')")
-    assert result.search("load.Load.time_load('small', 'cloudpickle')")
-    assert not result.search("load.Load.time_load('small', 'pickle-5')")
+    usual = [name for name, one in backends.discover().items() if not one.variant]
+    assert selection.unmeasured(results, "desk", {"env"}) == [
+        (["text"], usual),
+        ([], ["cloudpickle"]),
+    ]
 
 
 @pytest.mark.parametrize(("machine", "environment"), [("desk", "other"), ("other", "env")])
 def test_elsewhere_everything_is_new(results: Path, machine: str, environment: str) -> None:
     """Figures of another machine or environment are no reason to leave anything out."""
-    result = re.compile(selection.unmeasured(results, machine, {environment}))
-    assert result.search("load.Load.time_load('small', 'pickle-5')")
+    (pipelines, _), (_, backend_ids) = selection.unmeasured(results, machine, {environment})
+    assert "small" in pipelines
+    assert "pickle-5" in backend_ids
 
 
 def test_results_of_an_earlier_environment_are_still_shown(results: Path) -> None:
@@ -79,6 +81,24 @@ def test_quick_questions_are_asked_of_the_usual_backends() -> None:
     assert set(asked(levels=True).in_advance.backends) == set(backends.discover())
 
 
+def test_maps_are_asked_of_what_maps() -> None:
+    """Beside the usual questions; of no backend that has no map."""
+    (_, expression), _ = asked()
+    assert re.search(expression, "mmap.Map.time_map('small', 'joblib')")
+    assert not re.search(expression, "mmap.Map.time_map('small', 'pickle-5')")
+    assert not re.search(expression, "repeated.Load.time_load_repeated('small', 'joblib')")
+
+
+def test_plain_run_asks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`asv run` without arguments asks what `persistbench bench` asks; a variable asks for more."""
+    assert selection.usual([]) == (asked().arguments[1], asked().in_advance)
+    everything, cells = selection.usual(["levels", "all"])
+    assert re.search(everything, "fresh.Total.time_fresh_total('small', 'joblib')")
+    assert set(cells.backends) == set(backends.discover())
+    with pytest.raises(UserError, match="may be all, levels, or both, not 'most'"):
+        selection.usual(["most"])
+
+
 def test_all_questions_are_asked_if_wanted() -> None:
     """Of the cells that are named, and of no other."""
     wish = {"every": True, "pipelines": ["small"], "backends": ["joblib"]}
@@ -106,7 +126,7 @@ def test_environments_are_those_of_asv(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_new_finds_out_itself() -> None:
     """--new does not go with names."""
     with pytest.raises(UserError, match="leave --pipeline and --backend"):
-        run.run([], ["small"], [], every=False, levels=False, new=True, say=print)
+        run.run([], ["small"], [], every=False, levels=False, new=True, minutes=1, say=print)
 
 
 def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +134,9 @@ def test_new_does_not_go_with_an_expression(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(run.registration, "register", None)
     with pytest.raises(UserError, match="--new do not go with asv's --bench"):
-        run.run(["-b", "time_load"], [], [], every=False, levels=False, new=True, say=print)
+        run.run(
+            ["-b", "time_load"], [], [], every=False, levels=False, new=True, minutes=1, say=print
+        )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +163,7 @@ def test_arguments_that_asv_does_not_know_start_nothing(
     """They are one sentence; asv's status for them is that of a run in which cells failed."""
     monkeypatch.setattr(run, "writable", lambda _: pytest.fail("it was begun"))
     with pytest.raises(UserError, match=sentence):
-        run.run(arguments, [], [], False, False, False, print)
+        run.run(arguments, [], [], False, False, False, 1, print)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +191,7 @@ def test_arguments_that_asv_knows_are_left_to_it(
 
     monkeypatch.setattr(run, "writable", begin)
     with pytest.raises(BegunError):
-        run.run(arguments, [], [], False, False, False, print)
+        run.run(arguments, [], [], False, False, False, 1, print)
 
 
 @pytest.mark.parametrize(("writes", "commands"), [(False, ["run"]), (True, ["run", "publish"])])
@@ -193,7 +215,7 @@ def test_nothing_is_published_where_nothing_was_kept(
     monkeypatch.setattr(run.registration, "register", lambda: "desk")
     monkeypatch.setattr(run, "call_asv", asv)
     said: list[str] = []
-    run.run([], ["small"], ["joblib"], False, False, False, said.append)
+    run.run([], ["small"], ["joblib"], False, False, False, 1, said.append)
     assert ran == commands
     assert any("No figure was kept" in line for line in said) is not writes
     assert any("The page: " in line for line in said) is writes

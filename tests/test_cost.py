@@ -1,40 +1,26 @@
-"""The share of a run that was spent inside timed calls is calculated from what it added."""
+"""What a run cost is told apart, and what it left open is said."""
 
-from pathlib import Path
-
-from persistbench.suite.cost import samples, seconds_inside
-from tests._results import describe, measured
-
-CELL = ("machine/run.json", "load.Load.time_load", "'small', 'joblib'")
-OTHER = ("machine/run.json", "load.Load.time_load", "'small', 'raw'")
-NAME = "load.Load.time_load 'small', 'joblib'"
+from persistbench.suite import cost
 
 
-def test_new_samples_count() -> None:
-    """Every sample of a cell that was not there before is part of the run."""
-    result = seconds_inside({}, {CELL: [1.0, 2.0], OTHER: [0.5]})
-    assert result == {NAME: 3.0, "load.Load.time_load 'small', 'raw'": 0.5}
+def test_calls_processes_and_all_else_add_up() -> None:
+    """A reader sees what is measured, and what measuring costs."""
+    text = " ".join(cost.lines(timed=25.0, processes=60.0, wall=100.0))
+    assert "took 100 s: 25 s (25%) inside first calls" in text
+    assert "35 s (35%) for starting their processes" in text
+    assert "40 s for all else" in text
 
 
-def test_replaced_samples_count_in_full() -> None:
-    """A cell measured again counts with its new samples only."""
-    assert seconds_inside({CELL: [9.0, 9.0]}, {CELL: [1.0, 2.0]}) == {NAME: 3.0}
+def test_budget_below_the_first_round_is_said() -> None:
+    """The first round is finished whatever it takes; how long it took is told."""
+    assert "took 4.5 min" in cost.late(first=270.0, minutes=1.0)[0]
+    assert cost.late(first=270.0, minutes=12.0) == []
 
 
-def test_appended_samples_count_alone() -> None:
-    """Where samples were added to old ones, the old ones are not part of the run."""
-    assert seconds_inside({CELL: [9.0, 9.0]}, {CELL: [9.0, 9.0, 1.0]}) == {NAME: 1.0}
-
-
-def test_untouched_cells_do_not_count() -> None:
-    """A narrowed run does not take credit for what was measured before it."""
-    assert seconds_inside({CELL: [9.0]}, {CELL: [9.0]}) == {}
-
-
-def test_shared_processes_are_not_counted_again_and_again(tmp_path: Path) -> None:
-    """The stages of a fresh process and their total are told by the same process."""
-    names = ("load.Load.time_load", "fresh.Total.time_fresh_total")
-    describe(tmp_path, names)
-    for name in names:
-        measured(tmp_path, [1.0] * 4, name=name)
-    assert {benchmark for _, benchmark, _ in samples(tmp_path)} == {names[0]}
+def test_what_is_undecided_is_said_with_what_would_decide_it() -> None:
+    """The number of processes is that of this machine's noise."""
+    text = " ".join(cost.undecided(left=12, measured=400, needed=55))
+    assert "12 of 400 ratios" in text
+    assert "55 processes" in text
+    assert cost.undecided(0, 400, 0) == ["All 400 ratios of first calls are decided."]
+    assert cost.undecided(0, 0, 0) == []

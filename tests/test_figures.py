@@ -386,7 +386,7 @@ def test_without_scipy_separate_figures_are_shown(
     assert cells(collect(results).figures)["small", "joblib"].paired
     lacking = ModuleNotFoundError("No module named 'scipy'", name="scipy")
 
-    def estimate(*_: object) -> None:
+    def estimate(*_: object, **__: object) -> None:
         raise lacking
 
     monkeypatch.setattr(ratios, "estimate", estimate)

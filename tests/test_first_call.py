@@ -2,9 +2,11 @@
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
 from persistbench.measure import first_call
-from persistbench.measure.first_call import Call, FailedError, Mother
+from persistbench.measure.first_call import Call, FailedError, Mother, Sample, Subject
+from persistbench.outcomes import Outcome
+from tests._waiting import wait_for
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="samples are forks")
 MODULES = ("sklearn.pipeline", "sklearn.linear_model", "sklearn.preprocessing", "no_such_module")
@@ -42,39 +46,98 @@ class Ending:
         return os._exit, (3,)
 
 
+def pickled(folder: Path, content: Any) -> str:
+    """Return the path of a pickle."""
+    path = folder / "artifact"
+    path.write_bytes(pickle.dumps(content))
+    return str(path)
+
+
+def failure(sample: Any) -> str:
+    """Return what a call has failed with."""
+    assert isinstance(sample, FailedError)
+    return str(sample)
+
+
 def test_sample_has_its_times(mother: Mother, small: Call) -> None:
     """A call takes some time, in a fork and in a started interpreter."""
-    for sample in (mother.sample(small), first_call.started(small, MODULES)):
-        assert sample.wall > 0
+    for sample in (*mother.samples([small]), first_call.started(small, MODULES)):
+        assert isinstance(sample, Sample)
+        assert 0 < sample.wall < sample.process
         assert sample.cpu >= 0
 
 
 def test_each_sample_is_a_new_process(mother: Mother, small: Call, tmp_path: Path) -> None:
-    """What one call does to its process, the next one does not find."""
-    path = tmp_path / "artifact"
-    path.write_bytes(pickle.dumps(Ending()))
-    call = Call("pickle-5", str(path), small.tiny)
-    for _ in range(2):
-        with pytest.raises(FailedError, match="the process ended with status"):
-            mother.sample(call)
-    assert mother.sample(small).wall > 0
+    """What one call does to its process, the others do not find, even beside it."""
+    ending = replace(small, path=pickled(tmp_path, Ending()))
+    one, other, good = mother.samples([ending, ending, small])
+    assert "exit status 3" in failure(one)
+    assert "exit status 3" in failure(other)
+    assert isinstance(good, Sample)
+
+
+def test_failure_before_the_call_says_why(mother: Mother, small: Call) -> None:
+    """A process that cannot even get ready is a failure, and no other one."""
+    odd = replace(small, backend="no-such-backend")
+    result = mother.samples([odd, small])
+    assert "no-such-backend" in failure(result[0])
+    assert isinstance(result[1], Sample)
 
 
 @pytest.mark.parametrize("kind", ["forks", "started"])
 def test_failure_of_a_call_says_why(mother: Mother, small: Call, kind: str) -> None:
-    """The class and the message of the error come to this process."""
-    call = Call("pickle-5", "/no/such/file", small.tiny)
-    with pytest.raises(FailedError, match=r"FileNotFoundError.*no/such/file"):
-        mother.sample(call) if kind == "forks" else first_call.started(call, MODULES)
+    """The class and the message of the error come to this process, and its stage."""
+    call = replace(small, path="/no/such/file")
+    if kind == "forks":
+        (sample,) = mother.samples([call])
+        assert isinstance(sample, FailedError)
+        error = sample
+    else:
+        with pytest.raises(FailedError) as caught:
+            first_call.started(call, MODULES)
+        error = caught.value
+    assert "FileNotFoundError" in str(error)
+    assert "no/such/file" in str(error)
+    assert error.verdict.outcome is Outcome.ERROR_AT_LOAD
 
 
-def test_dump_is_that_of_the_fresh_pipeline(small: Call, tmp_path: Path) -> None:
-    """The interpreter builds the pipeline, and its forks dump it."""
+def test_mother_imports_what_a_call_has_imported(small: Call) -> None:
+    """A call that imports is made again by a process whose imports are done."""
+    with Mother(()) as mother:
+        mother.samples([small])
+        assert "sklearn.pipeline" in mother.modules
+
+
+def test_dead_mother_is_started_again(small: Call) -> None:
+    """A call that kills its parent fails, and the next one is made."""
+    with Mother(MODULES) as mother:
+        os.kill(mother.pid, signal.SIGKILL)
+        wait_for(lambda: mother.dead)
+        assert isinstance(mother.samples([small])[0], Sample)
+
+
+def test_dump_is_that_of_the_kept_pipeline(small: Call, tmp_path: Path) -> None:
+    """Forks dump the pipeline that their mother has loaded or built; the file is removed."""
+    fitted = Cell(catalogue.get("small"), backends.get("pickle-5")).fitted
     path = tmp_path / "artifact"
-    with Mother(MODULES, "small") as mother:
-        call = Call("pickle-5", str(path), small.tiny, pipeline="small")
-        assert mother.sample(call).wall > 0
-    assert backends.get("pickle-5").load(str(path)).predict([[0.0] * 20]).shape == (1,)
+    for estimator in (str(fitted.estimator), "/no/such/file"):
+        subject = Subject("small", estimator, str(fitted.rows))
+        with Mother(MODULES) as mother:
+            call = replace(small, path=str(path), dumps=True, subject=subject)
+            assert isinstance(mother.samples([call])[0], Sample)
+        assert not path.exists()
+
+
+def test_use_of_the_rows_is_inside_the_clock(small: Call) -> None:
+    """A call may use what it loads; an error then is one at use."""
+    fitted = Cell(catalogue.get("small"), backends.get("pickle-5")).fitted
+    subject = Subject("small", original=str(fitted.rows))
+    small = replace(small, subject=subject)
+    with Mother(MODULES) as mother:
+        good, bad = mother.samples([replace(small, use="predict"), replace(small, use="absent")])
+    assert isinstance(good, Sample)
+    assert isinstance(bad, FailedError)
+    assert bad.verdict.outcome is Outcome.ERROR_AT_USE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")

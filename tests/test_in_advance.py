@@ -20,7 +20,7 @@ def _cells(mapped: bool = False) -> list[Cell]:
 
 def test_named_cells_are_known_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each named cell is examined; it is examined mapped, too, where that can be."""
-    with run.announced(run.Cells(["custom_state"], BACKENDS)) as variables:
+    with run.announced(run.Announced(run.Cells(["custom_state"], BACKENDS))) as variables:
         monkeypatch.setenv(run.VARIABLE, variables[run.VARIABLE])
         in_advance.examine()  # the run has not begun: nothing is done
         assert not any(cell.known_to_be_right for cell in _cells())

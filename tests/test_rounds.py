@@ -1,60 +1,115 @@
-"""What the rounds of a benchmark add up to, without asv."""
+"""What the rounds of a run ask, and what they add up to, without asv."""
 
 import math
 from typing import Any
 
 from persistbench.outcomes import Outcome
 from persistbench.records.outcome import Record
-from persistbench.records.pairs import Pairs
-from persistbench.suite.rounds import GatheredPairs, Progress, sat_out, unexplained, whole
+from persistbench.records.pairs import Key, Pairs
+from persistbench.suite.rounds import Benchmark, Progress, unexplained
 
-KEY = ("load", "small", "joblib")
 CELLS = [("small", "joblib"), ("small", "raw"), ("text", "joblib")]
+ALL = {0, 1, 2}
+SIZE = Benchmark("size.Size.track_size", "1", 1, CELLS)
+AUDIT = Benchmark("audit.Audit.time_audit", "1", 2, CELLS)
+LOAD = Benchmark("load.Load.time_load", "1", 7, CELLS)
 
 
-def test_benchmark_is_finished_after_its_last_round() -> None:
-    """A benchmark is unfinished from its first round to its last."""
-    progress = Progress()
-    assert progress.unfinished == set()
-    progress.finish_round("load", 2, [1.0])
-    assert progress.unfinished == {"load"}
-    progress.finish_round("load", 2, [1.0])
-    assert progress.unfinished == set()
+def pairs(benchmark: Benchmark, index: int, *ratios: float, version: str = "1") -> Pairs:
+    """Return the processes of a cell."""
+    cpu = [[1.0] for _ in ratios]
+    return Pairs(benchmark.key(index), version, {"raw": [[one] for one in ratios]}, cpu)
 
 
-def test_cell_that_failed_once_has_failed() -> None:
-    """A later good round does not make up for a failure, and n/a is none."""
-    progress = Progress()
-    assert progress.finish_round("load", 3, [1.0, None, math.nan]) == {1}
-    assert progress.finish_round("load", 3, [None, 1.0, 1.0]) == {0, 1}
-    assert progress.finish_round("dump", 3, [1.0, 1.0, 1.0]) == set()
+def stored(*several: Pairs) -> dict[Key, Pairs]:
+    """Return pairs by key."""
+    return {one.key: one for one in several}
 
 
-def test_slow_cell_sits_out() -> None:
-    """Only a cell that is n/a and was called often enough keeps what it has."""
-    done = {KEY, ("load", "small", "raw"), ("dump", "text", "joblib")}
-    assert sat_out("load", CELLS, [math.nan, 1.0, math.nan], done) == {0}
-    assert sat_out("load", CELLS, [None, 1.0, 1.0], done) == set()
+def test_each_benchmark_is_asked_in_the_first_round() -> None:
+    """Each is asked as often as it has rounds, and not in the last rounds alone."""
+    progress = Progress({})
+    assert progress.ask(SIZE, ALL) == progress.ask(AUDIT, ALL) == ALL
+    assert progress.ask(SIZE, ALL) == set()
+    assert progress.ask(AUDIT, ALL) == ALL
+    assert progress.ask(AUDIT, ALL) == set()
+    assert progress.round == 3
 
 
-def content(**results: list[Any]) -> dict[str, Any]:
-    """Return what a result file holds."""
-    return {"commit_hash": "c", "result_columns": ["result", "version"], "results": results}
+def test_cell_that_failed_or_is_na_is_asked_no_more() -> None:
+    """Another process would say the same again."""
+    progress = Progress({})
+    asked = progress.ask(AUDIT, ALL)
+    assert progress.add(AUDIT, asked, [1.0, None, math.nan]) == ({1}, set())
+    assert progress.ask(AUDIT, ALL) == {0}
 
 
-def test_unfinished_benchmark_shows_what_was_there_before() -> None:
-    """The others, and one that was never measured before, show what is new."""
-    old = content(load=[[1.0], "1"], dump=[[1.0], "1"])
-    new = content(load=[[9.0], "2"], dump=[[9.0], "2"], size=[[9.0], "2"])
-    expected = content(load=[[1.0], "1"], dump=[[9.0], "2"], size=[[9.0], "2"])
-    assert whole(new, old, {"load", "size"}) == expected
-    assert whole(new, {}, {"load"}) == new
+def test_what_has_a_figure_is_not_asked_again() -> None:
+    """The same command goes on where it stopped: with what has no figure, or too few rounds."""
+    known = {SIZE.name: {0, 1}, AUDIT.name: {0, 1}}
+    progress = Progress(stored(pairs(AUDIT, 0, 1.0), pairs(AUDIT, 1, 1.0, 1.0)), known)
+    assert progress.ask(SIZE, ALL) == {2}
+    assert progress.ask(AUDIT, ALL) == {0, 2}
+    added = Progress({}, known, resumes=False)
+    assert added.ask(SIZE, ALL) == ALL
 
 
-def test_rows_of_an_older_file_are_read_by_their_columns() -> None:
-    """A row may have other columns than those of today, and may be shorter than its columns."""
-    old = {"result_columns": ["version", "old", "result"], "results": {"load": ["1", 0]}}
-    assert whole(content(load=[[9.0], "2"]), old, {"load"})["results"] == {"load": [None, "1"]}
+def test_first_calls_go_on_while_they_are_open() -> None:
+    """In the first round those without a figure are asked, and then those that are open."""
+    known = stored(pairs(LOAD, 0, 1.0), pairs(LOAD, 1, 1.0))
+    progress = Progress(known, open_keys=lambda own: {LOAD.key(1)} & own.keys())
+    assert progress.ask(LOAD, ALL) == {1, 2}
+    progress.add(LOAD, {1, 2}, [1.0, 1.0, math.nan])
+    assert progress.ask(LOAD, ALL) == {1}
+    assert progress.ask(LOAD, {0}) == set()
+
+
+def test_cell_that_waits_is_asked_in_the_next_round() -> None:
+    """It is n/a until then, and not for ever."""
+    progress = Progress({}, open_keys=set, waiting=lambda: {LOAD.key(0)})
+    progress.add(LOAD, progress.ask(LOAD, {0, 1}), [math.nan, math.nan, 1.0])
+    assert progress.ask(LOAD, {0, 1}) == {0}
+
+
+def test_first_calls_of_another_version_are_not_there() -> None:
+    """What is timed has changed, so the figure is made anew."""
+    progress = Progress(stored(pairs(LOAD, 0, 1.0, version="0")), open_keys=set)
+    assert progress.ask(LOAD, ALL) == ALL
+
+
+def test_budget_ends_all_rounds_but_the_first() -> None:
+    """Every cell has a figure or a reason, whatever the budget."""
+    progress = Progress({}, open_keys=set, over=lambda: True)
+    assert progress.ask(LOAD, ALL) == ALL
+    assert progress.ask(AUDIT, ALL) == ALL
+    assert progress.ask(AUDIT, ALL) == set()
+
+
+def test_cell_that_sits_out_keeps_what_it_has() -> None:
+    """A cell that is n/a and was measured before has refused another round, and no more."""
+    progress = Progress(stored(pairs(LOAD, 0, 1.0)))
+    assert progress.add(LOAD, {0, 1}, [math.nan, math.nan, 1.0]) == (set(), {0})
+
+
+def test_pairs_of_a_failed_cell_are_dropped() -> None:
+    """A cell that failed once has failed: a later run measures it anew."""
+    progress = Progress(stored(pairs(LOAD, 0, 1.0)))
+    progress.add(LOAD, {0}, [None, 1.0, 1.0])
+    assert progress.stored == {}
+
+
+def test_pairs_of_a_round_are_added() -> None:
+    """To what is stored of first calls, of this run, or of a run that goes on."""
+    for benchmark, resumes in ((LOAD, False), (AUDIT, True)):
+        progress = Progress(stored(pairs(benchmark, 0, 1.0)), resumes=resumes)
+        progress.keep(benchmark, [pairs(benchmark, 0, 8.0)], append=False)
+        assert progress.stored[benchmark.key(0)].ratios == {"raw": [[1.0], [8.0]]}
+    progress = Progress(stored(pairs(AUDIT, 0, 1.0)), resumes=False)
+    for number in (8.0, 9.0):
+        progress.keep(AUDIT, [pairs(AUDIT, 0, number)], append=False)
+    assert progress.stored[AUDIT.key(0)].ratios == {"raw": [[8.0], [9.0]]}
+    progress.keep(AUDIT, [pairs(AUDIT, 0, 7.0, version="2")], append=True)
+    assert progress.stored[AUDIT.key(0)].ratios == {"raw": [[7.0]]}
 
 
 def test_silent_cell_is_one_without_a_failure_of_this_run() -> None:
@@ -76,31 +131,3 @@ def test_silent_cell_is_one_without_a_failure_of_this_run() -> None:
     ]
     assert unexplained(cells, records, "load", "now") == cells[2:]
     assert ("small", "f") not in unexplained(cells, records, "map", "now")
-
-
-def pairs(ratio: float, version: str = "1") -> Pairs:
-    """Return the paired calls of one process."""
-    return Pairs(KEY, version, {"raw": [[ratio]]}, [[1.0]])
-
-
-def test_pairs_are_kept_when_all_rounds_are_there() -> None:
-    """Until then the file shows those of the run before."""
-    gathered = GatheredPairs({KEY: pairs(1.0)})
-    gathered.add("load", [pairs(8.0)], append=False)
-    assert gathered.finished({"load"}) == {KEY: pairs(1.0)}
-    gathered.written({"load"})
-    gathered.add("load", [pairs(9.0)], append=True)
-    (result,) = gathered.finished(set()).values()
-    assert result.ratios == {"raw": [[8.0], [9.0]]}
-    gathered.written(set())
-    assert (gathered.stored, gathered.new) == ({KEY: result}, {})
-
-
-def test_pairs_of_an_appended_run_are_added_to_those_before() -> None:
-    """The first round is appended only if the reader wants that; another version is replaced."""
-    gathered = GatheredPairs({KEY: pairs(1.0)})
-    gathered.add("load", [pairs(8.0)], append=True)
-    assert gathered.finished(set())[KEY].ratios == {"raw": [[1.0], [8.0]]}
-    gathered = GatheredPairs({KEY: pairs(1.0)})
-    gathered.add("load", [pairs(8.0, version="2")], append=True)
-    assert gathered.finished(set())[KEY].ratios == {"raw": [[8.0]]}

@@ -19,7 +19,7 @@ from persistbench.suite import endings
 from persistbench.suite.run_plugin import SafeResults
 from tests.conftest import file_size_limit
 
-NAME = "load.Load.time_load"
+NAME = "audit.Audit.time_audit"
 BENCHMARK = {
     "name": NAME,
     "version": "1",
@@ -67,17 +67,14 @@ def test_finished_round_is_on_disk(tmp_path: Path) -> None:
     assert on_disk(tmp_path) == [1.0, 2.0]
 
 
-def test_unfinished_rerun_keeps_the_old_figures(tmp_path: Path) -> None:
-    """A rerun that is interrupted after one of its rounds has not replaced anything."""
-    for _ in range(2):
-        first = started(tmp_path)
-    first.add_result(BENCHMARK, measured(1.0, 2.0))
-    first.add_result(BENCHMARK, measured(1.0, 2.0), append_samples=True)
+def test_rerun_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    """What has a figure is not asked again, and its figure stays."""
+    started(tmp_path).add_result(BENCHMARK, measured(1.0, None))
     again = started(tmp_path)
+    again.begin([BENCHMARK], resumes=True)
+    assert again.ask(BENCHMARK, None) == {1}
     again.add_result(BENCHMARK, measured(9.0, 9.0))
-    assert on_disk(tmp_path) == [1.0, 2.0]
-    again.add_result(BENCHMARK, measured(9.0, 9.0), append_samples=True)
-    assert on_disk(tmp_path) == [9.0, 9.0]
+    assert on_disk(tmp_path) == [1.0, 9.0]
 
 
 def test_failure_in_one_round_is_a_failure(tmp_path: Path) -> None:
@@ -113,7 +110,7 @@ def outcomes(folder: Path) -> dict[str, tuple[str, str]]:
     records, broken = jsonl.read(path)
     assert not broken
     assert {(one["pipeline"], one["question"], one["status"]) for one in records} == {
-        ("small", "load", "failed")
+        ("small", "audit", "failed")
     }
     result = {one["backend"]: (one["outcome"], one["reason"]) for one in records}
     assert len(result) == len(records)
@@ -199,8 +196,8 @@ def test_dry_run_saves_nothing(tmp_path: Path) -> None:
 def test_slow_cell_keeps_its_figure_when_it_sits_out(tmp_path: Path) -> None:
     """A cell that was too slow for another round has the samples of the first; others have both."""
     results = started(tmp_path)
+    paired.Recorder(("audit", "small", "joblib"), []).add(9.0, 9.0, [])
     results.add_result(BENCHMARK, measured(9.0, 2.0))
-    paired.Recorder(("load", "small", "joblib"), []).add(9.0, 9.0, [])
     second = measured(math.nan, 4.0)
     second.result[0], second.samples[0], second.number[0] = math.nan, None, None
     results.add_result(BENCHMARK, second, append_samples=True)
@@ -209,22 +206,14 @@ def test_slow_cell_keeps_its_figure_when_it_sits_out(tmp_path: Path) -> None:
     assert result == [[9.0] * 3, [2.0] * 3 + [4.0] * 3]
 
 
-def test_pairs_of_an_unfinished_rerun_are_not_kept(tmp_path: Path) -> None:
-    """Calls in turn are replaced when all rounds are there, as the figures beside them are."""
-    key = ("load", "small", "joblib")
-
-    def round_(results: SafeResults, ratio: float, **kwargs: Any) -> None:
-        recorder = paired.Recorder(key, ["raw"])
-        recorder.add(ratio, 1.0, [1.0])
-        results.add_result(BENCHMARK, measured(1.0, 2.0), **kwargs)
-
-    first = started(tmp_path)
-    round_(first, 2.0)
-    round_(first, 3.0, append_samples=True)
-    (path,) = (tmp_path / "desk").glob("*.pairs.jsonl")
-    assert pairs.read(path)[0][key].ratios == {"raw": [[2.0], [3.0]]}
-    again = started(tmp_path)
-    round_(again, 9.0)
-    assert pairs.read(path)[0][key].ratios == {"raw": [[2.0], [3.0]]}
-    round_(again, 8.0, append_samples=True)
-    assert pairs.read(path)[0][key].ratios == {"raw": [[9.0], [8.0]]}
+def test_pairs_are_on_disk_after_each_round(tmp_path: Path) -> None:
+    """A run that is stopped has what its rounds have brought, and the next one adds to it."""
+    key = ("audit", "small", "joblib")
+    for number, ratio in enumerate((2.0, 3.0), start=1):
+        results = started(tmp_path)
+        results.begin([BENCHMARK], resumes=True)
+        results.ask(BENCHMARK, None)
+        paired.Recorder(key, ["raw"]).add(ratio, 1.0, [1.0])
+        results.add_result(BENCHMARK, measured(1.0, 2.0))
+        (path,) = (tmp_path / "desk").glob("*.pairs.jsonl")
+        assert len(pairs.read(path)[0][key].ratios["raw"]) == number

@@ -1,5 +1,8 @@
 """One folder and one variable tell the processes of a run what they have to know of it."""
 
+import dataclasses
+import math
+import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +31,7 @@ def test_run_is_known_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_announced_cells_reach_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each environment has a run of its own, and each run knows the cells."""
     cells = run.Cells(("small",), ("joblib", "raw"))
-    with run.announced(cells) as variables:
+    with run.announced(run.Announced(cells, 5.0, page=True)) as variables:
         monkeypatch.setenv(run.VARIABLE, variables[run.VARIABLE])
         assert run.current() is None  # announced, and not begun
         folders = []
@@ -38,11 +41,29 @@ def test_announced_cells_reach_every_run(tmp_path: Path, monkeypatch: pytest.Mon
             own = run.current()
             assert own is not None
             assert (own.in_advance, own.outcomes) == (cells, tmp_path / environment)
+            assert (own.until, own.page) == (5.0, True)
     assert folders[0] != folders[1]
+
+
+def test_budget_is_spent_when_its_time_has_come(tmp_path: Path) -> None:
+    """The clock is the system's monotonic one: nobody can set it."""
+    own = run.Run(tmp_path, "", tmp_path / "a.outcomes.jsonl", "", run.Cells(), time.monotonic())
+    assert own.over
+    assert not dataclasses.replace(own, until=math.inf).over
+    assert own.pairs == tmp_path / "a.pairs.jsonl"
+
+
+def test_processes_tell_what_they_have_spent(tmp_path: Path) -> None:
+    """Each adds its seconds; before the first there are none."""
+    own = run.Run(tmp_path, "", tmp_path, "", run.Cells())
+    assert own.spent() == (0, 0)
+    own.spend(1.0, 3.0)
+    own.spend(0.5, 1.0)
+    assert own.spent() == (1.5, 4.0)
 
 
 def test_announced_folder_is_removed() -> None:
     """What the command has made is gone when asv has ended."""
-    with run.announced(run.Cells()) as variables:
+    with run.announced(run.Announced()) as variables:
         assert Path(variables[run.VARIABLE]).is_dir()
     assert not Path(variables[run.VARIABLE]).exists()

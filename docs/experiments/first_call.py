@@ -1,15 +1,14 @@
 """What does the first load, or dump, of a process cost? Prints a table for methodology.md.
 
-Run in a checkout: `.venv/bin/python docs/experiments/first_call.py [ROUNDS]`. Each line is a ratio
-to pickle-5: of really started interpreters, of forks of one started interpreter, and of the suite's
-hot loop. In each round both backends are called in turn, so the drift of the machine cancels.
+Run in a checkout: `.venv/bin/python docs/experiments/first_call.py [ROUNDS] [dump]`. Each line is a
+ratio to pickle-5: of really started interpreters, of the suite's forks of one, and of the suite's
+loop of repeated calls. In each round both backends are called in turn, so the drift cancels.
 """
 
 import math
 import os
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -18,8 +17,8 @@ from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells import cell as cells
 from persistbench.cells.cell import Cell
-from persistbench.measure import actions, first_call, fresh
-from persistbench.measure.first_call import Call, Mother
+from persistbench.measure import actions, first_call, look
+from persistbench.measure.first_call import Call, Subject
 from persistbench.statistics import ratios
 
 PIPELINES = ("small", "forest", "text", "boosting", "large_array", "sparse")
@@ -39,55 +38,69 @@ def artifacts():
     return result
 
 
-def compared(one, other, sample, rounds):
-    """Return the typical log ratio of two calls and its spread, as text."""
-    logs = []
+def estimated(pairs):
+    """Return the typical ratio of pairs of seconds, and its interval."""
+    return ratios.estimate({"": [[one / other] for one, other in pairs]})[""].interval()
+
+
+def started(one, other, modules, rounds):
+    """Return pairs of calls in really started interpreters."""
+    result = []
     for number in range(rounds):
-        pair = (one, other) if number % 2 else (other, one)
-        wall = {call: sample(call).wall for call in pair}
-        logs.append([wall[one] / wall[other]])
-    result = ratios.estimate({"": logs})[""]
-    value, low, high = result.interval()
-    return value, f"{value:6.2f} ({low:.2f} to {high:.2f})"
+        turn = (one, other) if number % 2 else (other, one)
+        wall = {call: first_call.started(call, modules).wall for call in turn}
+        result.append((wall[one], wall[other]))
+    return result
 
 
-def hot(cell):
+def hot(cell, action):
     """Return the ratio of the suite's loop, in one process."""
-    loop = actions.pair(cell, actions.Load, (("", actions.Load, "pickle-5"),))
-    rows = loop.rows()
+    rows = actions.pair(cell, action, (("", action, "pickle-5"),)).rows()
     return math.exp(ratios.typical([row.wall / row.references[0] for row in rows[1:] or rows]))
 
 
-def main(rounds):
+def call(cell, known, dumps):
+    """Return the call of a cell."""
+    tiny = known["small", cell.backend.id]
+    names = (*cell.pipeline.trusted, *tiny.pipeline.trusted)
+    path = str(Path("artifact").absolute()) if dumps else str(cell.artifact)
+    rows = str(cell.fitted.rows) if dumps else ""
+    subject = Subject(cell.pipeline.name, str(cell.fitted.estimator), rows)
+    return Call(cell.backend.id, path, str(tiny.artifact), names, dumps, subject=subject)
+
+
+def main(rounds, dumps):
     """Print the table."""
     known = artifacts()
-    print(
-        "| load | started interpreters | forks | fork ÷ started | hot loop |\n|---|---|---|---|---|"
-    )
+    heading = "dump" if dumps else "load"
+    print(f"| {heading} | started | forks | forks ÷ started | agree | repeated |")
+    print("|---|---|---|---|---|---|")
     for name in PIPELINES:
-        reference = known[name, "pickle-5"]
-        own = [cell for (pipeline, _), cell in known.items() if pipeline == name]
-        imported = fresh.imports(own)
-
-        def call(cell):
-            tiny = str(known["small", cell.backend.id].artifact)
-            names = (*cell.pipeline.trusted, *known["small", cell.backend.id].pipeline.trusted)
-            return Call(cell.backend.id, str(cell.artifact), tiny, names)
-
-        with Mother(imported.shared) as mother:
-            for cell in own[1:]:
-                modules = [*imported.shared, *imported.own[cell.backend.id]]
-                pair = (call(cell), call(reference))
-                real, shown = compared(*pair, partial(first_call.started, modules=modules), rounds)
-                fork, also = compared(*pair, mother.sample, 2 * rounds)
-                print(
-                    f"| `{name}`, {cell.backend.id} | {shown} | {also} | {fork / real:.2f} "
-                    f"| {hot(cell):.2f} |",
-                    flush=True,
-                )
+        own = {backend: cell for (pipeline, backend), cell in known.items() if pipeline == name}
+        calls = {backend: call(cell, known, dumps) for backend, cell in own.items()}
+        group = look.Group(name, calls, calls["pickle-5"])
+        modules = look.measure([group], 2 * rounds).modules
+        for backend in BACKENDS:
+            if backend not in calls:
+                continue
+            rows = [(row.sample.wall, row.reference) for row in group.rows[backend]]
+            forks = estimated(rows)
+            real = estimated(started(calls[backend], calls["pickle-5"], modules, rounds))
+            apart = forks[0] / real[0]
+            agree = 1 / 1.1 <= apart <= 1.1 or (forks[1] <= real[2] and real[1] <= forks[2])
+            shown = [f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in (real, forks)]
+            wall = ratios.typical([wall for wall, _ in rows])
+            again = hot(own[backend], actions.Dump if dumps else actions.Load)
+            print(
+                f"| `{name}`, {backend}, {1000 * math.exp(wall):.2g} ms | {shown[0]} | {shown[1]} "
+                f"| {apart:.2f} | {'yes' if agree else 'no'} | {again:.2f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
+    arguments = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+        numbers = [int(one) for one in arguments if one.isdigit()]
+        main(numbers[0] if numbers else ROUNDS, "dump" in arguments)

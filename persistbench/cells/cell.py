@@ -10,6 +10,7 @@ import json
 import os
 import pickle
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -96,10 +97,18 @@ class Cell:
         unmapped = Cell(self.pipeline, self.backend).examine()
         return None if unmapped.same else unmapped
 
-    def _keep(self, verdict: Verdict) -> None:
+    @property
+    def dump_seconds(self) -> float:
+        """How long the dump took when the cell was examined, beside other work; 0 if not known."""
+        if not self._verdict_path.is_file():
+            return 0.0
+        kept = json.loads(self._verdict_path.read_text(encoding="utf-8"))
+        return float(kept.get("dump_seconds", 0.0))
+
+    def _keep(self, verdict: Verdict, dump_seconds: float = 0.0) -> None:
         """Keep a verdict for the processes that ask later."""
         if not verdict.machine_fault:
-            facts = {"run": run.began(), "verdict": asdict(verdict)}
+            facts = {"run": run.began(), "verdict": asdict(verdict), "dump_seconds": dump_seconds}
             with files.replacing(self._verdict_path) as temporary:
                 temporary.write_text(json.dumps(facts), encoding="utf-8")
             cache.drop_others(self._verdict_path.parent, self._family, self.key)
@@ -173,7 +182,8 @@ def _find_out(cells: Sequence[Cell]) -> dict[Cell, Verdict]:
                 cell._keep(error.verdict)
             return result
         for cell, path, one in zip(cells, drafts, done, strict=True):
-            verdict: Verdict = one.facts
+            dumped = one.facts if isinstance(one.facts, Dumped) else Dumped(one.facts, 0.0)
+            verdict = dumped.verdict
             if verdict.same:
                 arguments = (cell, str(path), str(one.original))
                 verdict = sandbox.run(_load_and_use, *arguments, limits=building.limits())
@@ -185,7 +195,7 @@ def _find_out(cells: Sequence[Cell]) -> dict[Cell, Verdict]:
                 path.unlink(missing_ok=True)
             for kept in (cell.artifact, cell._original):
                 cache.drop_others(kept.parent, cell._family, cell.key)
-            cell._keep(verdict)
+            cell._keep(verdict, dumped.seconds)
             result[cell] = verdict
     return result
 
@@ -229,15 +239,30 @@ def _link(source: Path, target: Path) -> None:
         draft.replace(target)
 
 
-def _dump(case: Case, cell: Cell, path: str) -> Verdict:
+@dataclass(frozen=True)
+class Dumped:
+    """What became of a dump.
+
+    Attributes:
+        verdict: on it.
+        seconds: that it took, beside other work.
+    """
+
+    verdict: Verdict
+    seconds: float
+
+
+def _dump(case: Case, cell: Cell, path: str) -> Dumped:
     """Dump a fresh pipeline; the job of a process that has just built it."""
     backend = cell.backend
+    begun = time.perf_counter()
     verdict = attempt.dump(backend, case.estimator, case.X, path)
-    if not verdict.same or backend.claims.returns != "bytes":
-        return verdict
-    if Path(path).read_bytes() == backend.payload(case.estimator, case.X):
-        return verdict
-    return Verdict(Outcome.VALUES_DIFFER, "the bytes in the file are not those given")
+    seconds = time.perf_counter() - begun
+    holds_bytes = verdict.same and backend.claims.returns == "bytes"
+    if holds_bytes and Path(path).read_bytes() != backend.payload(case.estimator, case.X):
+        differ = "the bytes in the file are not those given"
+        verdict = Verdict(Outcome.VALUES_DIFFER, differ)
+    return Dumped(verdict, seconds)
 
 
 def _load_and_use(cell: Cell, path: str, original: str) -> Verdict:

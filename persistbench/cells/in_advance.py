@@ -17,7 +17,8 @@ def examine() -> None:
 
     Each verdict is kept where its cell looks for it. A failure of this program fails no cell.
     """
-    if _cells().pipelines:
+    if (own := run.current()) and own.in_advance.pipelines:
+        own.tell("pipelines are built, and their cells examined")
         program = [sys.executable, "-c", "from persistbench.cells.in_advance import main; main()"]
         root = str(Path(__file__).parents[2])
         paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))

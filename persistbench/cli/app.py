@@ -25,6 +25,7 @@ from persistbench.measure import inspection
 from persistbench.measure import steps as measured
 from persistbench.measure.artifact import printable
 from persistbench.records import figures
+from persistbench.records.run import MINUTES
 from persistbench.records.steps import advice
 from persistbench.report import tables
 from persistbench.suite import run
@@ -94,11 +95,17 @@ def bench_(
     new: Annotated[
         bool, typer.Option("--new", help="Only pipelines and backends without figures so far.")
     ] = False,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Refine figures for so long; the first round is finished.")
+    ] = MINUTES,
 ) -> None:
-    """Run the suite and publish; other arguments go to `asv run`."""
+    """Run the suite and publish; other arguments go to `asv run`.
+
+    The page is written after each round. The same command goes on where it was stopped.
+    """
     say = partial(print, flush=True)  # before what asv prints next
     narrowed = (pipeline or [], backend or [])
-    raise typer.Exit(run.run(context.args, *narrowed, every, levels, new, say))
+    raise typer.Exit(run.run(context.args, *narrowed, every, levels, new, minutes, say))
 
 
 class Format(StrEnum):

@@ -16,6 +16,7 @@ from persistbench.records import (
     about,
     asv_file,
     calibration,
+    looks,
     outcome,
     pairs,
     platforms,
@@ -185,22 +186,35 @@ def _with_pairs(
 ) -> tuple[list[Figure], list[Figure]]:
     """Return the figures with their paired ratios, and the figures derived from pairs.
 
-    The usual variance of a ratio is that of all cells of the same machine and environment. It is
-    at least the noise of the machine's calibration. Where the calibration gave false alarms, all
-    intervals are as much wider as it takes to have none.
+    The usual variance of a ratio is that of all cells of the same machine and environment. That of
+    repeated calls is at least the noise of the machine's calibration. Where the calibration gave
+    false alarms, all their intervals are as much wider as it takes to have none. First calls have
+    the intervals of :mod:`persistbench.records.looks`.
     """
     cells = list(cells)
-    groups: dict[tuple[str, ...], dict[tuple[str, ...], list[list[float]]]] = defaultdict(dict)
+    repeated: dict[tuple[str, ...], dict[CellKey, list[list[float]]]] = defaultdict(dict)
+    first: dict[tuple[str, str], dict[CellKey, pairs.Pairs]] = defaultdict(dict)
     for cell in cells:
-        for reference, own in cell.pairs.ratios.items() if cell.pairs else ():
-            groups[(*cell.figure.cell[:2], reference)][cell.figure.cell] = own
-    known_ratios: dict[tuple[str, ...], dict[str, LogRatio]] = defaultdict(dict)
+        key, machine = cell.figure.cell, cell.figure.cell[:2]
+        if cell.pairs and cell.figure.question in questions.FIRST_CALLS:
+            first[machine][key] = cell.pairs
+        elif cell.pairs:
+            for reference, own in cell.pairs.ratios.items():
+                repeated[(*machine, reference)][key] = own
+    known_ratios: dict[CellKey, dict[str, LogRatio]] = defaultdict(dict)
     try:
-        for group, measured in groups.items():
+        for group, measured in repeated.items():
             known = calibrations.get(group[0])
             noise, wider = (known.noise, known.wider) if known else (0.0, 1.0)
             for cell_key, ratio in ratios.estimate(measured, noise**2, wider).items():
                 known_ratios[cell_key][group[-1]] = ratio
+        for looked in first.values():
+            estimates = looks.estimates(looked.values())
+            for cell_key, one in looked.items():
+                if one.key[-1] == questions.REFERENCE and not one.ratios:
+                    known_ratios[cell_key][questions.REFERENCE] = ratios.SAME
+                for reference in one.ratios:
+                    known_ratios[cell_key][reference] = estimates[one.key]
     except ModuleNotFoundError as error:
         warnings.append(
             f"Paired calls are not compared, because {error.name} is not installed where asv is; "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from persistbench import files
 from persistbench.records import jsonl
 
 Key = tuple[str, str, str]
@@ -21,12 +22,17 @@ class Pairs(msgspec.Struct):
         version: of the benchmark.
         ratios: by reference, for each process, wall time over that of the reference.
         cpu: for each process, the CPU seconds of each call.
+        mothers: of first calls, for each process, from which mother it is; processes of one mother
+            have the same number.
+        bytes: of first calls, the size of the artifact.
     """
 
     key: Key
     version: str
     ratios: dict[str, list[list[float]]]
     cpu: list[list[float]]
+    mothers: list[int] = []
+    bytes: int = 0
 
     def add(self, references: Sequence[str], rows: Sequence[Sequence[float]]) -> None:
         """Add a process; its first row is its warm-up, unless it has no other."""
@@ -43,6 +49,10 @@ def gather(folder: Path, version: str) -> list[Pairs]:
     A process that died left whole rows; one without any is left out.
     """
     result: dict[Key, Pairs] = {}
+    for path in sorted(folder.glob(f"*{_WHOLE}")):
+        own, _ = read(path)
+        path.unlink()
+        result |= own
     for path in sorted(folder.glob("*.jsonl")):
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         path.unlink()
@@ -50,6 +60,14 @@ def gather(folder: Path, version: str) -> list[Pairs]:
             key: Key = tuple(rows[0]["key"])
             result.setdefault(key, Pairs(key, version, {}, [])).add(rows[0]["references"], rows[1:])
     return list(result.values())
+
+
+def leave(folder: Path, own: Pairs) -> None:
+    """Leave what a process has measured in a folder, for :func:`gather`."""
+    write(folder / f"{files.digest(repr(own.key))}{_WHOLE}", [own])
+
+
+_WHOLE = ".pairs.jsonl"
 
 
 def read(path: Path) -> tuple[dict[Key, Pairs], list[str]]:
@@ -79,7 +97,9 @@ def merged(old: Pairs | None, new: Pairs) -> Pairs:
     if old is None or old.version != new.version:
         return new
     ratios = {name: [*old.ratios.get(name, []), *result] for name, result in new.ratios.items()}
-    return Pairs(new.key, new.version, ratios, [*old.cpu, *new.cpu])
+    known = max(old.mothers, default=-1) + 1
+    mothers = [*old.mothers, *(known + one for one in new.mothers)]
+    return Pairs(new.key, new.version, ratios, [*old.cpu, *new.cpu], mothers, new.bytes)
 
 
 def _short(value: float) -> float:

@@ -11,6 +11,12 @@ REFERENCE = "pickle-5"
 FLOOR = "raw"
 """The backend that has no format: what it takes, nobody can beat."""
 
+FIRST_CALLS = ("dump", "load", "load_first_predict", "map", "map_first_predict")
+"""The questions whose samples are each the first call of a new process."""
+
+REPEATED = "_repeated"
+"""What the question ends with that asks the same of a process that calls again and again."""
+
 SCALED = "scale_"
 """What questions begin with that are asked of no pipeline of the catalogue, but of sizes."""
 

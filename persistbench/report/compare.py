@@ -11,9 +11,7 @@ from persistbench.records.figures import Figure
 from persistbench.records.questions import REFERENCE
 from persistbench.statistics import ratios
 from persistbench.statistics.ratios import SAME, LogRatio
-
-EQUAL = 1.02
-"""A ratio whose interval lies between this and its inverse is equal."""
+from persistbench.statistics.sequential import EQUAL
 
 
 class Word(StrEnum):

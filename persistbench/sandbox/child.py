@@ -170,7 +170,7 @@ def _obey(limits: Limits) -> None:
         return
     with contextlib.suppress(OSError):
         os.setsid()  # whatever it starts can be killed with it
-    _die_with_parent()
+    die_with_parent()
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_DATA: limits.memory,
@@ -189,7 +189,7 @@ def _wind(limits: Limits) -> None:
         signal.setitimer(signal.ITIMER_REAL, limits.seconds + GRACE_SECONDS)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux for SIGKILL when the process that has forked this one ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -10,7 +10,7 @@ method is that of Smyth (2004, Statistical Applications in Genetics and Molecula
 import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TypeVar
 
@@ -47,12 +47,14 @@ class LogRatio:
         variance: the variance of the estimate.
         freedom: the degrees of freedom of the variance; may be infinite.
         pairs: the number of paired calls.
+        level: the share of intervals that hold the true ratio, for :meth:`interval`.
     """
 
     mean: float
     variance: float
     freedom: float
     pairs: int
+    level: float = LEVEL
 
     def minus(self, other: "LogRatio") -> "LogRatio":
         """Return the log ratio of two backends that have the same reference."""
@@ -61,23 +63,24 @@ class LogRatio:
             self.variance + other.variance,
             min(self.freedom, other.freedom),
             min(self.pairs, other.pairs),
+            max(self.level, other.level),
         )
 
     def inverse(self) -> "LogRatio":
         """Return the log of the inverse ratio."""
-        return LogRatio(-self.mean, self.variance, self.freedom, self.pairs)
+        return replace(self, mean=-self.mean)
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float, float]:
+    def interval(self, level: float | None = None) -> tuple[float, float, float]:
         """Return the ratio (no logarithm) and the two ends of its interval.
 
         The interval is Student's, with the moderated degrees of freedom.
 
         Args:
-            level: the share of intervals that hold the true ratio.
+            level: the share of intervals that hold the true ratio; None for that of the ratio.
         """
         from scipy.stats import t
 
-        reach = t.ppf((1 + level) / 2, self.freedom) * math.sqrt(self.variance)
+        reach = t.ppf((1 + (level or self.level)) / 2, self.freedom) * math.sqrt(self.variance)
         return tuple(math.exp(self.mean + step) for step in (0.0, -reach, reach))  # type: ignore[return-value]
 
 
@@ -99,7 +102,11 @@ class Usual:
 
 
 def estimate(
-    cells: Mapping[K, Sequence[Sequence[float]]], at_least: float = 0.0, wider: float = 1.0
+    cells: Mapping[K, Sequence[Sequence[float]]],
+    at_least: float = 0.0,
+    wider: float = 1.0,
+    level: float = LEVEL,
+    mothers: Mapping[K, Sequence[int]] | None = None,
 ) -> dict[K, LogRatio]:
     """Return the log ratio of each cell.
 
@@ -107,6 +114,8 @@ def estimate(
         cells: by cell, a sequence for each process: the ratios of its pairs, above 0.
         at_least: the least usual variance, from a calibration.
         wider: a factor for all intervals, from a calibration with false alarms.
+        level: the share of intervals that hold the true ratio.
+        mothers: by cell, from which mother each process is; all from one where nothing is said.
     """
     result: dict[K, LogRatio] = {}
     # A process with one or two pairs is noisier than a process with ten. So it does not count
@@ -130,8 +139,9 @@ def estimate(
                 else (prior.freedom * prior.variance + spread) / total
             )
             pairs = sum(map(len, whole[key]))
-            variance = wider**2 * of_ratio(DEARER * variance, len(values))
-            result[key] = LogRatio(_middle(values), variance, total, pairs)
+            share = shared((mothers or {}).get(key, ()))
+            variance = wider**2 * of_ratio(DEARER * variance, len(values), share)
+            result[key] = LogRatio(_middle(values), variance, total, pairs, level)
     return result
 
 
@@ -141,14 +151,26 @@ def _whole(processes: Sequence[Sequence[float]]) -> list[Sequence[float]]:
     return [pairs for pairs in processes if len(pairs) >= least]
 
 
-def of_ratio(variance: float, processes: float) -> float:
+def of_ratio(variance: float, processes: float, share: float = 1.0) -> float:
     """Return the variance of a log ratio.
 
     Args:
         variance: between the processes of the cell.
         processes: their number.
+        share: see :func:`shared`.
     """
-    return variance / processes + SHARED_SD**2
+    return variance / processes + share * SHARED_SD**2
+
+
+def shared(mothers: Sequence[int]) -> float:
+    """Return what is left of the variance that processes of one mother share: 1 with one mother.
+
+    Args:
+        mothers: from which mother each process is.
+    """
+    if not mothers:
+        return 1.0
+    return sum(mothers.count(one) ** 2 for one in set(mothers)) / len(mothers) ** 2
 
 
 def typical(pairs: Sequence[float]) -> float:

@@ -141,6 +141,20 @@ def _gauss(count: int) -> tuple[Any, Any]:
     return leggauss(count)
 
 
+def level_of(plan: Sequence[int], level: float = LEVEL) -> float:
+    """Return the level of an ordinary interval that is read at every look of a plan.
+
+    With Pocock's boundaries it is the same at all looks: :func:`repeated_interval` says why.
+
+    Args:
+        plan: of :func:`looks`.
+        level: the share of ratios whose intervals hold the truth at every look of the plan.
+    """
+    from scipy.stats import norm
+
+    return float(1 - 2 * norm.sf(boundaries(plan, level)[-1]))
+
+
 def repeated_interval(
     ratio: LogRatio, look: int, plan: Sequence[int], level: float = LEVEL
 ) -> tuple[float, float, float]:
@@ -165,12 +179,9 @@ def repeated_interval(
     Raises:
         ValueError: the plan has no such look.
     """
-    from scipy.stats import norm
-
     if look not in plan:
         raise ValueError(f"The plan {tuple(plan)} has no look at {look} processes.")
-    critical = boundaries(plan, level)[plan.index(look)]
-    return ratio.interval(float(1 - 2 * norm.sf(critical)))
+    return ratio.interval(level_of(plan, level))
 
 
 class Decision(StrEnum):

@@ -1,6 +1,7 @@
 """How the process of each cell ended: asv keeps one status for all cells of a benchmark."""
 
 import signal
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,9 @@ from persistbench.outcomes import Outcome
 asv_get_spawner = asv.runner.get_spawner
 statuses: dict[str, int] = {}
 """The exit status of each process of this run; minus the signal that has ended it."""
+
+after: Callable[[], None] | None = None
+"""Is called when a process has ended."""
 
 
 def replace() -> None:
@@ -34,6 +38,8 @@ def get_spawner(*arguments: Any, **options: Any) -> Any:
 def _run(asv_run: Any, *, name: str, **options: Any) -> tuple[str, int]:
     output, status = asv_run(name=name, **options)
     statuses[name] = status
+    if after is not None:
+        after()
     return output, status
 
 

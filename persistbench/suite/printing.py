@@ -9,7 +9,6 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-import asv.commands.run
 import asv.results
 import asv.runner
 from asv.console import log
@@ -27,7 +26,6 @@ asv_run_benchmarks = asv.runner.run_benchmarks
 def replace() -> None:
     """Let asv print so; called by the plugin in `asv run`."""
     asv.runner.format_benchmark_result = formatted
-    asv.commands.run.run_benchmarks = run_benchmarks
 
 
 def run_benchmarks(*arguments: Any, results: Results, **options: Any) -> Any:

@@ -1,13 +1,13 @@
-"""What the rounds of a benchmark add up to: plain data, which knows nothing of asv.
+"""What the rounds of a run add up to: plain data, which knows nothing of asv.
 
-asv calls every cell of a benchmark in several rounds, and tells after each round what it brought.
-A list of values has one entry for each cell, in asv's order: NaN for n/a, None for a failure.
+A run asks its questions in rounds. In each, asv calls the cells of one benchmark after the other,
+and tells what they brought. A list of values has one entry for each cell, in asv's order: NaN for
+n/a, None for a failure.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from persistbench.records import pairs, questions
 from persistbench.records.outcome import Record
@@ -16,73 +16,153 @@ Names = tuple[str, str]
 """The pipeline and the backend of a cell."""
 
 
-@dataclass
-class Progress:
-    """How far the benchmarks of a run are.
+@dataclass(frozen=True)
+class Benchmark:
+    """What the rounds know of a benchmark.
 
     Attributes:
-        left: how many rounds each benchmark still has, by name.
-        failed: the indices of the cells that failed in any round, by name.
+        name: asv's name of it.
+        version: of the benchmark.
+        rounds: how many rounds it takes part in.
+        cells: in asv's order.
     """
 
-    left: dict[str, int] = field(default_factory=dict)
-    failed: dict[str, set[int]] = field(default_factory=dict)
-
-    def finish_round(self, name: str, rounds: int, values: Sequence[float | None]) -> set[int]:
-        """Count a round, and return the indices of the cells that failed in it or before.
-
-        Args:
-            name: of the benchmark.
-            rounds: how many rounds it has.
-            values: of this round.
-        """
-        self.left[name] = self.left.get(name, rounds) - 1
-        failed = self.failed.setdefault(name, set())
-        failed |= {index for index, value in enumerate(values) if value is None}
-        return failed
+    name: str
+    version: str
+    rounds: int
+    cells: Sequence[Names]
 
     @property
-    def unfinished(self) -> set[str]:
-        """The names of the benchmarks that have rounds left."""
-        return {name for name, left in self.left.items() if left > 0}
+    def question(self) -> str:
+        """The question that it answers."""
+        return questions.question(self.name)
+
+    @property
+    def first_calls(self) -> bool:
+        """Whether its samples are first calls."""
+        return self.question in questions.FIRST_CALLS
+
+    def key(self, index: int) -> pairs.Key:
+        """Return the key of a cell in the file of pairs."""
+        return (self.question, *self.cells[index])
 
 
-def sat_out(
-    question: str,
-    cells: Sequence[Names],
-    values: Sequence[float | None],
-    done: Collection[pairs.Key],
-) -> set[int]:
-    """Return the indices of the cells that were too slow for another round.
+@dataclass
+class Progress:
+    """How far a run is, and what it still asks.
 
-    Args:
-        question: that the benchmark answers.
-        cells: of the benchmark.
-        values: of this round; what sat out is n/a for asv.
-        done: the cells that are called no more in this run.
+    Attributes:
+        stored: the pairs on disk, by key.
+        known: by benchmark the indices of the cells that have a figure since before this run.
+        open_keys: returns the cells of first calls that another look could decide.
+        over: returns whether the budget is spent.
+        waiting: returns the keys of the cells that are measured in a later round.
+        resumes: whether what has a figure is not asked again.
+        called: how often each benchmark was called.
+        settled: by benchmark the indices of the cells that are asked no more in this run.
+        failed: by benchmark the indices of the cells that have failed in this run.
+        new: what this run has measured.
     """
-    return {
-        index
-        for index, (names, value) in enumerate(zip(cells, values, strict=True))
-        if value is not None and math.isnan(value) and (question, *names) in done
-    }
+
+    stored: dict[pairs.Key, pairs.Pairs]
+    known: Mapping[str, Collection[int]] = field(default_factory=dict)
+    open_keys: Callable[[Mapping[pairs.Key, pairs.Pairs]], set[pairs.Key]] = set
+    over: Callable[[], bool] = lambda: False
+    waiting: Callable[[], Collection[tuple[str, ...]]] = tuple
+    resumes: bool = True
+    called: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, set[int]] = field(default_factory=dict)
+    failed: dict[str, set[int]] = field(default_factory=dict)
+    new: set[pairs.Key] = field(default_factory=set)
+
+    @property
+    def round(self) -> int:
+        """The number of the round, counted from 1; 0 before the first."""
+        return max(self.called.values(), default=0)
+
+    def ask(self, benchmark: Benchmark, chosen: Collection[int]) -> set[int]:
+        """Begin a round of a benchmark; return the indices of the cells that are asked in it.
+
+        Args:
+            benchmark: whose round it is.
+            chosen: the indices of the cells that the reader wants.
+        """
+        self.called[benchmark.name] = number = self.called.get(benchmark.name, 0) + 1
+        left = set(chosen) - self.settled.get(benchmark.name, set())
+        if number > 1 and self.over():
+            return set()
+        if benchmark.first_calls:
+            return self._first_calls(benchmark, left, number)
+        return {index for index in left if self._is_due(benchmark, index, number)}
+
+    def stored_first_calls(self, version: str | None = None) -> dict[pairs.Key, pairs.Pairs]:
+        """Return what is stored of first calls, by this version of the benchmark, or by any."""
+        return {
+            key: one
+            for key, one in self.stored.items()
+            if key[0] in questions.FIRST_CALLS and version in (None, one.version)
+        }
+
+    def _first_calls(self, benchmark: Benchmark, left: set[int], number: int) -> set[int]:
+        own = self.stored_first_calls(benchmark.version)
+        wanted = self.open_keys(own) if own else set()
+        return {
+            index
+            for index in left
+            if benchmark.key(index) in wanted
+            or benchmark.key(index) not in own
+            or (number == 1 and not self.resumes)
+        }
+
+    def _is_due(self, benchmark: Benchmark, index: int, number: int) -> bool:
+        if self.resumes:
+            paired = self.stored.get(benchmark.key(index))
+            if paired and paired.version == benchmark.version:
+                return len(paired.cpu) < benchmark.rounds
+            if index in self.known.get(benchmark.name, ()):
+                return False
+        return number <= benchmark.rounds
+
+    def add(
+        self, benchmark: Benchmark, asked: Collection[int], values: Sequence[float | None]
+    ) -> tuple[set[int], set[int]]:
+        """End a round; return the indices of the cells that have failed, and that sat out.
+
+        A cell that failed, or is n/a, is asked no more in this run. A cell that sits out keeps
+        what it has.
+
+        Args:
+            benchmark: whose round it is.
+            asked: as :meth:`ask` has returned it.
+            values: of this round.
+        """
+        failed = {index for index in asked if values[index] is None}
+        silent = {index for index in asked if _is_na(values[index])}
+        out = {index for index in silent if benchmark.key(index) in self.stored}
+        waiting = self.waiting()
+        silent -= {index for index in silent if benchmark.key(index) in waiting}
+        self.settled.setdefault(benchmark.name, set()).update(failed | silent)
+        self.failed.setdefault(benchmark.name, set()).update(failed)
+        for index in failed:
+            self.stored.pop(benchmark.key(index), None)
+        return failed, out
+
+    def keep(self, benchmark: Benchmark, gathered: Iterable[pairs.Pairs], append: bool) -> None:
+        """Add the pairs of a round to those that are stored.
+
+        Args:
+            benchmark: whose round it is.
+            gathered: one entry for each cell.
+            append: whether what was measured before this run is added to.
+        """
+        for one in gathered:
+            earlier = one.key in self.new or append or self.resumes or benchmark.first_calls
+            self.stored[one.key] = pairs.merged(self.stored.get(one.key) if earlier else None, one)
+            self.new.add(one.key)
 
 
-def whole(
-    new: Mapping[str, Any], old: Mapping[str, Any], unfinished: Iterable[str]
-) -> dict[str, Any]:
-    """Return the content of a result file that shows no half-finished benchmark.
-
-    Args:
-        new: the content as it is now.
-        old: the content before this run; empty if there was none.
-        unfinished: names of benchmarks: each keeps what it had before this run, if anything.
-    """
-    results = dict(new["results"])
-    for name in set(unfinished) & set(old.get("results", ())):
-        known = dict(zip(old["result_columns"], old["results"][name], strict=False))
-        results[name] = [known.get(column) for column in new["result_columns"]]
-    return {**new, "results": results}
+def _is_na(value: float | None) -> bool:
+    return value is not None and math.isnan(value)
 
 
 def unexplained(
@@ -105,41 +185,3 @@ def unexplained(
         and record.run == run
     }
     return [names for names in cells if names not in explained]
-
-
-@dataclass
-class GatheredPairs:
-    """Paired calls of a run, until all rounds of their benchmark are there.
-
-    Attributes:
-        stored: what the file holds.
-        new: what this run has measured and the file does not hold yet, by benchmark.
-    """
-
-    stored: dict[pairs.Key, pairs.Pairs]
-    new: dict[str, dict[pairs.Key, pairs.Pairs]] = field(default_factory=dict)
-
-    def add(self, name: str, results: Iterable[pairs.Pairs], append: bool) -> None:
-        """Add those of a round.
-
-        Args:
-            name: of the benchmark.
-            results: one entry for each cell.
-            append: whether asv appends the round. asv appends every round but the first; if asv
-                appends the first, too, the reader has asked for it.
-        """
-        first = name not in self.new
-        own = self.new.setdefault(name, {})
-        for result in results:
-            kept = self.stored.get(result.key) if first and append else None
-            own[result.key] = pairs.merged(own.get(result.key) or kept, result)
-
-    def finished(self, unfinished: Collection[str]) -> dict[pairs.Key, pairs.Pairs]:
-        """Return what the file should hold now; what it holds already if nothing is finished."""
-        ready = [own for name, own in self.new.items() if name not in unfinished]
-        return self.stored | {key: result for own in ready for key, result in own.items()}
-
-    def written(self, unfinished: Collection[str]) -> None:
-        """Note that the file holds what is finished."""
-        self.stored = self.finished(unfinished)
-        self.new = {name: own for name, own in self.new.items() if name in unfinished}

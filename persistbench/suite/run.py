@@ -15,7 +15,7 @@ from pathlib import Path
 from persistbench import cache, sandbox
 from persistbench.errors import UserError
 from persistbench.records import run as runs
-from persistbench.suite import cost, registration, versions
+from persistbench.suite import registration, versions
 from persistbench.suite.selection import Wish, check, select
 
 MEASURED = (0, 2)
@@ -32,6 +32,7 @@ def run(
     every: bool,
     levels: bool,
     new: bool,
+    minutes: float,
     say: Callable[[str], None],
 ) -> int:
     """Run `asv run` with these arguments, then `asv publish`; return asv's exit status.
@@ -43,6 +44,7 @@ def run(
         every: all questions, and not only the quick ones.
         levels: all levels of each compressor, and not only the usual ones.
         new: only pipelines and backends without any figure from this machine and environment.
+        minutes: the budget; the first round is finished whatever it takes.
         say: is called with each line for the reader.
 
     Raises:
@@ -61,9 +63,10 @@ def run(
         return 0
     sandbox.sweep()
     say(f"Machine: {machine}. Artifacts: {cache.folder().parent}.")
-    before, stored = cost.samples(results), _stored(results)
+    stored = _stored(results)
     started = time.monotonic()
-    with runs.announced(selection.in_advance) as variables:
+    until = started + 60 * minutes
+    with runs.announced(runs.Announced(selection.in_advance, until, page=True)) as variables:
         status = call_asv(root, *_command(arguments, selection.arguments), **variables)
     if status == REFUSED:
         raise UserError(_stopped(root, status))
@@ -74,9 +77,7 @@ def run(
         say("No figure was kept, and the results and the page are as they were.")
         return status
     published = call_asv(root, "publish")
-    wall = time.monotonic() - started
-    for line in cost.summary(cost.seconds_inside(before, cost.samples(results)), wall):
-        say(line)
+    say(f"Run and publish: {time.monotonic() - started:.0f} s.")
     if published == 0:
         say(f"The page: {root / 'html' / 'index.html'} (asv preview serves it)")
     if status == 2:

@@ -11,8 +11,15 @@ from persistbench.cases import catalogue
 from persistbench.errors import UserError
 from persistbench.records.run import Cells
 
-QUICK = ("audit", "dump", "label_changes", "load", "mmap", "size")
-"""The files of questions that are asked unless all are wanted: at most 20 minutes on 2 cores."""
+QUICK = ("audit", "dump", "label_changes", "load", "size")
+"""The files of questions that are asked unless all are wanted."""
+
+MAPPED = "mmap"
+"""The file of questions that are asked, too, but of backends that map alone."""
+
+VARIABLE = "PERSISTBENCH_ASK"
+"""Environment variable: what a plain `asv run` asks beyond the usual. ``all``: all questions;
+``levels``: all levels of each compressor; both with a space between."""
 
 
 class Wish(NamedTuple):
@@ -86,13 +93,32 @@ def select(wish: Wish, results: Path, machine: str) -> Selection | None:
         cells = unmeasured(results, machine, environments(wish.arguments))
         return Selection(_bench(cells, wish.every)) if cells else None
     usual = wish.backends or _backends(wish.levels)
-    expression = _expression(wish.pipelines, usual)
     in_advance = Cells(wish.pipelines or list(catalogue.discover()), usual)
-    return Selection(_bench(expression, wish.every), in_advance)
+    return Selection(_bench([(wish.pipelines, usual)], wish.every), in_advance)
 
 
-def unmeasured(results: Path, machine: str, names: Iterable[str]) -> str:
-    """Return the expression for the cells of what has no figure yet; empty if nothing is new.
+def usual(words: Sequence[str]) -> tuple[str, Cells]:
+    """Return the expression of what a plain `asv run` asks, and the cells to examine in advance.
+
+    Args:
+        words: of the environment variable.
+
+    Raises:
+        UserError: a word is none.
+    """
+    for word in words:
+        if word not in ("all", "levels"):
+            raise UserError(f"{VARIABLE} may be all, levels, or both, not {word!r}.")
+    chosen = select(Wish(every="all" in words, levels="levels" in words), Path(), "")
+    return (chosen.arguments[-1], chosen.in_advance) if chosen else ("", Cells())
+
+
+Narrowed = tuple[Sequence[str], Sequence[str]]
+"""Names of pipelines and of backends; no names are all."""
+
+
+def unmeasured(results: Path, machine: str, names: Iterable[str]) -> list[Narrowed]:
+    """Return the cells of what has no figure yet; none if nothing is new.
 
     Args:
         results: asv's results folder.
@@ -112,9 +138,9 @@ def unmeasured(results: Path, machine: str, names: Iterable[str]) -> str:
     pipelines = catalogue.discover().keys() - {figure.pipeline for figure in here}
     usual = _backends(levels=False)
     backend_ids = set(usual) - {figure.backend for figure in here}
-    parts = [_expression(sorted(pipelines), usual)] if pipelines else []
-    parts += [_expression([], sorted(backend_ids))] if backend_ids else []
-    return "|".join(parts)
+    parts: list[Narrowed] = [(sorted(pipelines), usual)] if pipelines else []
+    parts += [([], sorted(backend_ids))] if backend_ids else []
+    return parts
 
 
 def environments(arguments: Sequence[str]) -> set[str]:
@@ -151,7 +177,19 @@ def _expression(pipelines: Iterable[str], backend_ids: Iterable[str]) -> str:
     return rf"\('({names[0]})', '({names[1]})'\)"
 
 
-def _bench(cells: str, every: bool) -> tuple[str, str]:
+def _bench(cells: Sequence[Narrowed], every: bool) -> tuple[str, str]:
     """Return the arguments that narrow asv to the questions and to these cells."""
-    questions = "" if every else rf"^({'|'.join(QUICK)})\."
-    return "--bench", rf"{questions}.*({cells})"
+    known = backends.discover()
+    mapping = [
+        (pipelines, [name for name in own or known if known[name].claims.memory_maps])
+        for pipelines, own in cells
+    ]
+    parts = [("" if every else rf"^({'|'.join(QUICK)})\.", cells)]
+    if not every:
+        parts.append((rf"^{MAPPED}\.", [part for part in mapping if part[1]]))
+    expressions = [
+        f"{question}.*({'|'.join(_expression(*part) for part in own)})"
+        for question, own in parts
+        if own
+    ]
+    return "--bench", "|".join(expressions)

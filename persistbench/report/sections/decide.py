@@ -10,10 +10,10 @@ from persistbench.records import forms
 from persistbench.records.figures import Table
 from persistbench.records.questions import FLOOR, REFERENCE
 from persistbench.report import charts
-from persistbench.report.compare import EQUAL
 from persistbench.report.sections import attack, survival
 from persistbench.report.templates import asset, fill
 from persistbench.report.total import Deployment
+from persistbench.statistics.sequential import EQUAL
 
 ORDER = 20
 TITLE = "Decide"

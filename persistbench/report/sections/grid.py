@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from persistbench.records.figures import Table
 from persistbench.report import charts, dataset
-from persistbench.report.compare import EQUAL
 from persistbench.report.templates import fill
+from persistbench.statistics.sequential import EQUAL
 
 ORDER = 40
 TITLE = "Grid"
