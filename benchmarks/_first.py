@@ -6,8 +6,7 @@ run what it has seen.
 """
 
 import json
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks._elsewhere import Elsewhere
@@ -18,13 +17,10 @@ from persistbench.cases import catalogue
 from persistbench.cells import cell as cells
 from persistbench.cells.cell import Cell
 from persistbench.errors import UnsupportedError
-from persistbench.measure import actions, first_call, look
-from persistbench.measure.first_call import Call, FailedError, Subject
+from persistbench.measure import actions, calls, first_call, look
+from persistbench.measure.first_call import FailedError
 from persistbench.outcomes import Verdict
 from persistbench.records import looks, pairs, run
-
-TINY = "small"
-"""The pipeline that goes through a backend before the call that counts."""
 
 
 class FirstCall(Elsewhere):
@@ -39,7 +35,7 @@ class FirstCall(Elsewhere):
     def examine(self, pipeline, backend):
         """Sit out if the budget is spent."""
         own = run.current()
-        if own and own.over and (self.question, pipeline, backend) in self.stored(own):
+        if own and own.over and own.round > 1:
             raise NotImplementedError("it keeps the figure that it has")
         super().examine(pipeline, backend)
 
@@ -64,11 +60,11 @@ class FirstCall(Elsewhere):
             own.wait(key)
             taken = units.human(cell.dump_seconds, "seconds")
             raise UnsupportedError(f"not measured yet: a dump takes about {taken}")
-        name = f"{self.question} {count}"
+        name = f"{self.question} {own.round if own else 0} {count}"
         seen = once_in_a_run(name, lambda: self.look(self.alike(stored, count), count))
         if str(key) not in seen:
             name = f"{name} {cell.pipeline.key} {cell.backend.id}"
-            seen = once_in_a_run(name, lambda: self.look({cell.pipeline.name: [cell]}, count))
+            seen = once_in_a_run(name, lambda: self.look([[cell]], count))
         rows, failure = seen[str(key)]
         if failure:
             raise FailedError(Verdict.from_dict(failure))
@@ -80,7 +76,7 @@ class FirstCall(Elsewhere):
             pairs.leave(own.folder, self.pairs(cell, rows))
 
     def alike(self, stored, count):
-        """Return by pipeline the right cells that asv asks and that have as many processes."""
+        """Return, a list for each pipeline, the right cells that asv asks and that are as far."""
         own = run.current()
         asked = {}
         for name, backend in own.asked(self.question) if own else ():
@@ -88,7 +84,7 @@ class FirstCall(Elsewhere):
             if looks.processes(known) == count:
                 cell = Cell(catalogue.get(name), backends.get(backend), mapped=self.mapped)
                 asked.setdefault(name, []).append(cell)
-        return {name: right for name, several in asked.items() if (right := self.right(several))}
+        return [right for several in asked.values() if (right := self.right(several))]
 
     def right(self, several):
         """Return the right ones of several cells that can answer this question."""
@@ -112,10 +108,10 @@ class FirstCall(Elsewhere):
     def look(self, groups, count):
         """Return by key the rows of its processes, and the failure that has ended them."""
         own = run.current()
-        made = [group for name, several in groups.items() for group in self.groups(name, several)]
+        made = [group for several in groups for group in self.groups(several)]
         modules = Path(own.folder if own else ".", "modules.json")
         known = json.loads(modules.read_text()) if modules.is_file() else first_call.FIRST
-        over = (lambda: own.over) if own and count else (lambda: False)
+        over = (lambda: own.over and own.round > 1) if own else (lambda: False)
         say = own.tell if own else (lambda _: None)
         spent = look.measure(
             made,
@@ -135,39 +131,11 @@ class FirstCall(Elsewhere):
                 result[str(key)] = [rows, failure and asdict(failure.verdict)]
         return result
 
-    def groups(self, name, several):
+    def groups(self, several):
         """Return what is compared with each other of a pipeline."""
-        calls = {cell.backend.id: self.call(cell) for cell in several}
-        needed = list(several)
         if self.beside_own_load:
-            apart = [({one: call}, replace(call, mapped=False)) for one, call in calls.items()]
-        else:
-            reference = Cell(several[0].pipeline, backends.get(REFERENCE))
-            right = REFERENCE in calls or reference.examine().same
-            needed += [reference] if right else []
-            apart = [(calls, self.call(reference) if right else None)]
-        files = {} if self.dumps else {str(cell.artifact): self.path(cell) for cell in needed}
-        return [
-            look.Group(name, own, other, partial(actions.just_written, files))
-            for own, other in apart
-        ]
-
-    def path(self, cell):
-        """Return the path in the working directory that is loaded, or written to."""
-        return str(Path("artifact" if self.dumps else cell.artifact.name).absolute())
-
-    def call(self, cell):
-        """Return the call of a cell."""
-        tiny = Cell(catalogue.get(TINY), cell.backend)
-        warm = str(tiny.artifact) if tiny.examine().same else ""
-        names = tuple({*cell.pipeline.trusted, *tiny.pipeline.trusted})
-        fitted = cell.fitted
-        use = fitted.load_reference().first_use if self.uses else ""
-        rows = str(fitted.rows) if self.dumps or self.uses else ""
-        subject = Subject(cell.pipeline.name, str(fitted.estimator), rows)
-        return Call(
-            cell.backend.id, self.path(cell), warm, names, self.dumps, self.mapped, use, subject
-        )
+            return calls.beside_own_load(several, self.uses)
+        return [calls.beside_reference(several, self.dumps, self.uses)]
 
     def pairs(self, cell, rows):
         """Return the record of what a look has seen of a cell."""

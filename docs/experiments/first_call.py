@@ -17,8 +17,7 @@ from persistbench import backends
 from persistbench.cases import catalogue
 from persistbench.cells import cell as cells
 from persistbench.cells.cell import Cell
-from persistbench.measure import actions, first_call, look
-from persistbench.measure.first_call import Call, Subject
+from persistbench.measure import actions, calls, first_call, look
 from persistbench.statistics import ratios
 
 PIPELINES = ("small", "forest", "text", "boosting", "large_array", "sparse")
@@ -59,16 +58,6 @@ def hot(cell, action):
     return math.exp(ratios.typical([row.wall / row.references[0] for row in rows[1:] or rows]))
 
 
-def call(cell, known, dumps):
-    """Return the call of a cell."""
-    tiny = known["small", cell.backend.id]
-    names = (*cell.pipeline.trusted, *tiny.pipeline.trusted)
-    path = str(Path("artifact").absolute()) if dumps else str(cell.artifact)
-    rows = str(cell.fitted.rows) if dumps else ""
-    subject = Subject(cell.pipeline.name, str(cell.fitted.estimator), rows)
-    return Call(cell.backend.id, path, str(tiny.artifact), names, dumps, subject=subject)
-
-
 def main(rounds, dumps):
     """Print the table."""
     known = artifacts()
@@ -77,15 +66,18 @@ def main(rounds, dumps):
     print("|---|---|---|---|---|---|")
     for name in PIPELINES:
         own = {backend: cell for (pipeline, backend), cell in known.items() if pipeline == name}
-        calls = {backend: call(cell, known, dumps) for backend, cell in own.items()}
-        group = look.Group(name, calls, calls["pickle-5"])
+        group = calls.beside_reference(list(own.values()), dumps)
         modules = look.measure([group], 2 * rounds).modules
+        one = {backend: calls.call(cell, dumps) for backend, cell in own.items()}
         for backend in BACKENDS:
-            if backend not in calls:
+            if backend not in own:
                 continue
             rows = [(row.sample.wall, row.reference) for row in group.rows[backend]]
             forks = estimated(rows)
-            real = estimated(started(calls[backend], calls["pickle-5"], modules, rounds))
+            pair = [own[name] for name in (backend, "pickle-5")]
+            copies = [] if dumps else [(str(c.artifact), one[c.backend.id].path) for c in pair]
+            with actions.just_written(copies):
+                real = estimated(started(one[backend], one["pickle-5"], modules, rounds))
             apart = forks[0] / real[0]
             agree = 1 / 1.1 <= apart <= 1.1 or (forks[1] <= real[2] and real[1] <= forks[2])
             shown = [f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in (real, forks)]

@@ -1,12 +1,14 @@
 """Does the instrument find what is there, and nothing else, on this machine?
 
-It tries the measuring loop that the suite compares backends with, in three ways:
+It tries the measuring loop of repeated calls in three ways, and first calls likewise
+(:mod:`persistbench.calibrate.first_calls`):
 
 - A/A: a backend against itself. What is called different is a false alarm.
 - A planted slow-down of 5 % and 10 %: what is not called different is a miss.
 - The same call timed by pyperf in the same loop: two instruments, one time.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -16,13 +18,15 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
+
 from persistbench import backends, sandbox
-from persistbench.calibrate import judge
+from persistbench.calibrate import first_calls, judge
 from persistbench.calibrate.judge import PLANTED, Rows, Task
 from persistbench.cases import catalogue
 from persistbench.cells.cell import Cell
@@ -35,6 +39,9 @@ from persistbench.suite import registration
 from persistbench.suite import run as suite
 
 BACKENDS = (backends.REFERENCE, "joblib")
+FIRST_BACKENDS = ("cloudpickle", "pickle-5-zstd-3", "skops")
+"""Backends that first calls are tried with, beside those of repeated calls."""
+
 QUESTIONS: dict[str, type[actions.Action]] = {"load": actions.Load, "dump": actions.Dump}
 
 LONGEST = paired.QUICK.seconds
@@ -80,7 +87,10 @@ def run(step: Callable[[str, int, int], None]) -> tuple[Calibration, Path]:
                 paired.PROCESSES * len(tasks),
             )
     agreements = _pyperf(cells, rows, step) if find_spec("pyperf") else ()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        first = first_calls.run(_right(BACKENDS), _right((*BACKENDS, *FIRST_BACKENDS)), step)
     verdict = judge.judged(cells, rows, agreements, time.monotonic() - started)
+    verdict = msgspec.structs.replace(verdict, first=first)
     return verdict, calibration.write(root / "results" / name, verdict)
 
 
@@ -161,6 +171,16 @@ def _usable(step: Callable[[str, int, int], None]) -> dict[tuple[str, str, str],
             result[task[:3]] = rows[-1][0]
         step("timing a call of each", done, len(tasks))
     return result
+
+
+def _right(names: Sequence[str]) -> list[Cell]:
+    """Return the right cells of these backends."""
+    every = (
+        Cell(pipeline, backends.get(name))
+        for pipeline in catalogue.discover().values()
+        for name in names
+    )
+    return [cell for cell in every if cell.examine().same]
 
 
 def _measured(

@@ -139,7 +139,7 @@ def show(
 
 @app.command()
 def calibrate() -> None:
-    """Prove the instrument on this machine, in less than five minutes; store the verdict."""
+    """Prove the instrument on this machine, in a quarter of an hour; store the verdict."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from persistbench.calibrate import run as trials

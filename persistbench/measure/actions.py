@@ -8,7 +8,7 @@ import contextlib
 import functools
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, ClassVar
@@ -308,20 +308,24 @@ def _saved(cell: Cell) -> tuple[Any, Any]:
     return pair
 
 
+Copies = contextlib.AbstractContextManager[None]
+"""Copies of artifacts that are there within a block."""
+
+
 @contextlib.contextmanager
-def just_written(copies: Mapping[str, str]) -> Iterator[None]:
+def just_written(copies: Collection[tuple[str, str]]) -> Iterator[None]:
     """Copy artifacts within a block.
 
     Args:
-        copies: path of the copy by path of the artifact. The copies belong into the working
+        copies: for each, the paths of the artifact and of its copy. Copies belong into the working
             directory, which is new, and in the TMPDIR of all artifacts.
     """
     try:
-        for artifact, copy in copies.items():
+        for artifact, copy in copies:
             _copied(artifact, copy)
         yield
     finally:
-        for copy in copies.values():
+        for _, copy in copies:
             Path(copy).unlink(missing_ok=True)
 
 

@@ -66,6 +66,7 @@ class Call:
         mapped: whether the artifact is loaded memory-mapped.
         use: the method that is called with the held-out rows after the load; empty for none.
         subject: the pipeline.
+        slower: the call is made to take longer by this share, for a calibration.
     """
 
     backend: str
@@ -76,6 +77,7 @@ class Call:
     mapped: bool = False
     use: str = ""
     subject: Subject = Subject()
+    slower: float = 0.0
 
 
 class Sample(NamedTuple):
@@ -358,6 +360,9 @@ def _made(call: Call, wait: Callable[[], Any], stage: list[Outcome]) -> dict[str
         before = set(sys.modules)
         cpu, start = time.process_time(), time.perf_counter()
         result = action()
+        end = start + (time.perf_counter() - start) * (1 + call.slower)
+        while call.slower and time.perf_counter() < end:
+            pass
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
     if call.dumps:  # each dump writes a new file, as a user does
         Path(call.path).unlink()

@@ -32,7 +32,7 @@ class Planted(msgspec.Struct, frozen=True):
 
 
 class Agreement(msgspec.Struct, frozen=True):
-    """Our time of a call over pyperf's, with the 99 % interval."""
+    """Our time of a call over that of another instrument, with the 99 % interval."""
 
     cell: str
     ratio: float
@@ -45,8 +45,76 @@ class Agreement(msgspec.Struct, frozen=True):
         return self.low <= 1 <= self.high or abs(self.ratio - 1) <= AGREEMENT
 
 
+EQUAL_REQUIRED = 0.5
+"""Share of the cells with all looks in which a backend must be called equal to itself."""
+
+STARTED_REQUIRED = 0.9
+"""Share of the cells in which forks and started interpreters must agree."""
+
+
+class FirstCalls(msgspec.Struct, frozen=True):
+    """What a calibration says of first calls, over all looks together.
+
+    Attributes:
+        cells: so many were compared with themselves, each of over 1 ms.
+        processes: that each cell had at the last look.
+        alarms: how many were called different from themselves at any look.
+        equal: how many were called equal to themselves at the last look.
+        planted: what became of each slow-down.
+        started: the ratio to the reference in forks over that in started interpreters, by cell.
+    """
+
+    cells: int
+    processes: int
+    alarms: int
+    equal: int
+    planted: tuple[Planted, ...]
+    started: tuple[Agreement, ...]
+
+    @property
+    def agreeing(self) -> int:
+        """In how many cells forks and started interpreters agree."""
+        return sum(1 for part in self.started if part.enough)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the figures of first calls can be relied on."""
+        return (
+            self.alarms <= max(1, ALLOWED_ALARMS * self.cells)
+            and self.equal >= EQUAL_REQUIRED * self.cells
+            and all(part.enough for part in self.planted)
+            and self.agreeing >= STARTED_REQUIRED * len(self.started)
+        )
+
+    def sentences(self) -> list[str]:
+        """Return the verdict, for a reader."""
+        result = [
+            "First calls: compared with itself, a backend was called different in "
+            f"{self.alarms} of {self.cells} cells of over 1 ms, at any look up to "
+            f"{self.processes} processes (allowed: {ALLOWED_ALARMS:.0%}), and equal in "
+            f"{self.equal} (required: half)."
+        ]
+        result += [
+            f"First calls: a planted slow-down of {part.slower:.0%} was found in {part.found} of "
+            f"{part.cells} cells (required: {REQUIRED[part.slower]:.0%})."
+            for part in self.planted
+        ]
+        result.append(
+            "First calls: the ratio to the reference agrees with that of really started "
+            f"interpreters in {self.agreeing} of {len(self.started)} cells, within 10 % or the "
+            f"interval (required: {STARTED_REQUIRED:.0%})."
+        )
+        result += [
+            f"It does not for {part.cell}: {part.ratio:.2f} times that "
+            f"({part.low:.2f} to {part.high:.2f})."
+            for part in self.started
+            if not part.enough
+        ]
+        return result
+
+
 class Calibration(msgspec.Struct, frozen=True):
-    """What a calibration says of its machine.
+    """What a calibration says of its machine; what is not in ``first`` is of repeated calls.
 
     Attributes:
         date: of the end, UTC.
@@ -62,6 +130,7 @@ class Calibration(msgspec.Struct, frozen=True):
         wider: what intervals have to be multiplied by, so that no more equal cells are called
             different than is allowed; at least 1.
         processes: in so many the suite makes the paired calls of a cell.
+        first: what it says of first calls; None in records of before.
     """
 
     date: str
@@ -75,6 +144,7 @@ class Calibration(msgspec.Struct, frozen=True):
     libraries: dict[str, str] = {}
     wider: float = 1.0
     processes: int = 5
+    first: FirstCalls | None = None
 
     @property
     def passed(self) -> bool:
@@ -83,17 +153,20 @@ class Calibration(msgspec.Struct, frozen=True):
             self.alarms <= ALLOWED_ALARMS * self.cells
             and all(part.enough for part in self.planted)
             and all(part.enough for part in self.pyperf)
+            and (self.first is None or self.first.passed)
         )
 
     def sentences(self) -> list[str]:
         """Return the verdict, for a reader."""
-        result = [
-            f"Compared with itself, a backend was called different in {self.alarms} of "
-            f"{self.cells} cells (allowed: {ALLOWED_ALARMS:.0%})."
+        result = self.first.sentences() if self.first else []
+        result += [
+            "Repeated calls: compared with itself, a backend was called different in "
+            f"{self.alarms} of {self.cells} cells (allowed: {ALLOWED_ALARMS:.0%})."
         ]
         result += [
-            f"A planted slow-down of {part.slower:.0%} was found in {part.found} of {part.cells} "
-            f"cells of over 1 ms (required: {REQUIRED[part.slower]:.0%})."
+            f"Repeated calls: a planted slow-down of {part.slower:.0%} was found in "
+            f"{part.found} of {part.cells} cells of over 1 ms "
+            f"(required: {REQUIRED[part.slower]:.0%})."
             for part in self.planted
         ]
         result += [

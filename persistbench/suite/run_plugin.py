@@ -303,23 +303,24 @@ class Session:
     def ask(self, benchmark: Any, chosen: Collection[int] | None) -> set[int]:
         """Return the indices of the cells that are asked in this round of a benchmark."""
         progress = self._results.progress
-        if self._watch and progress.called.get(benchmark["name"], 0) == progress.round:
-            self._new_round(self._watch, progress)
+        if progress.called.get(benchmark["name"], 0) == progress.round:
+            self._new_round(progress)
         return self._results.ask(benchmark, chosen)
 
-    def _new_round(self, watch: "watching.Watch", progress: Progress) -> None:
-        number = progress.round + 1
-        run = self._results.measuring
+    def _new_round(self, progress: Progress) -> None:
+        number, run, watch = progress.round + 1, self._results.measuring, self._watch
         if run is None or (number > 1 and progress.over()):
             return
         run.begin_round(number)
+        if watch is None:
+            return
         if number == 2:
             self._second = time.monotonic()
         if number > 1:
             watch.publishing()
             _publish()
-        measured = [key for key in progress.stored if key[0] in questions.FIRST_CALLS]
-        left = progress.open_keys(progress.stored_first_calls())
+        measured = progress.stored_first_calls()
+        left = progress.open_keys(measured)
         decided = f"{len(measured) - len(left)} of {len(measured)} decided" if measured else ""
         if number == 1 or left:
             watch.round(number, self._cells if number == 1 else len(left), decided)
