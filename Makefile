@@ -28,10 +28,11 @@ types: .venv/installed
 imports: .venv/installed
 	$(BIN)/lint-imports
 
-# A file's tests stay together, because they share a browser or a run of asv.
+# A file's tests stay together, because they share a browser or a run of asv. The files come in the
+# order of tests/conftest.py, not by their number of tests.
 unit: .venv/installed
 	@$(BIN)/python -m tests._browser
-	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The mark is made last: an installation that was interrupted is made again.
 .venv/installed: pyproject.toml
