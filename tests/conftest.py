@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,18 +22,6 @@ from tests._browser import PATIENCE_MILLISECONDS, chromium
 
 settings.register_profile("any machine", deadline=None)  # no test depends on its speed
 settings.load_profile("any machine")
-
-
-def pytest_configure() -> None:
-    """Let what tests start keep compiled modules, and let idle threads of OpenMP sleep.
-
-    Without compiled modules every interpreter, and there are hundreds, compiles scikit-learn anew
-    for seconds. Threads that wait spin by default: on a busy machine they take the cores from
-    those that they wait for, and a fit of a second takes forty.
-    """
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    sys.dont_write_bytecode = False
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 LONGEST = (
