@@ -174,3 +174,9 @@ def test_interval_of_separate_values_holds_the_truth(
         _, low, high = ratios.of_separate(one, other)
         held += low <= 1.5 <= high
     assert 0.986 <= held / 4000 <= 0.998
+
+
+def test_interval_of_what_nobody_knows_is_infinite() -> None:
+    """Two processes that differ widely, and no other cells: the interval is still an interval."""
+    value, low, high = LogRatio(0.5, 1e6, 0.3, 2).interval(1 - 1e-9)
+    assert (value, low, high) == (pytest.approx(math.exp(0.5)), 0.0, math.inf)

@@ -89,11 +89,15 @@ def needed(cells: Mapping[Key, Pairs], keys: Iterable[Key]) -> int:
     wanted = []
     for key in keys:
         ratio = known[key]
-        reach = math.log(ratio.interval()[2]) - ratio.mean
+        reach = min(math.log(ratio.interval()[2]) - ratio.mean, _NOTHING_KNOWN)
         # An interval is decided that does not reach 1, or that stays within the limits of equality.
         target = max(abs(ratio.mean), math.log(sequential.EQUAL) - abs(ratio.mean))
         wanted.append(math.ceil(processes(cells[key]) * (reach / target) ** 2))
     return sorted(wanted)[len(wanted) // 2] if wanted else 0
+
+
+_NOTHING_KNOWN = 10.0
+"""Of the logarithm of a ratio; an interval that reaches farther says nothing."""
 
 
 def _decided(key: Key, known: Mapping[Key, LogRatio], best: Mapping[tuple[str, str], Key]) -> bool:

@@ -81,7 +81,15 @@ class LogRatio:
         from scipy.stats import t
 
         reach = t.ppf((1 + (level or self.level)) / 2, self.freedom) * math.sqrt(self.variance)
-        return tuple(math.exp(self.mean + step) for step in (0.0, -reach, reach))  # type: ignore[return-value]
+        return tuple(_exp(self.mean + step) for step in (0.0, -reach, reach))  # type: ignore[return-value]
+
+
+def _exp(value: float) -> float:
+    """Return e to this power; infinite where it is larger than the largest number."""
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf
 
 
 SAME = LogRatio(0.0, 0.0, math.inf, 0)

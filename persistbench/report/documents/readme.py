@@ -212,7 +212,7 @@ def _flipped(own: Results) -> str:
 def _predictions(own: Results) -> str:
     changes = [
         figure.value
-        for backends in own.table.cells(own.platform).values()
+        for backends in own.cells[0].values()
         for questions in backends.values()
         if (figure := questions.get("label_changes")) and figure.value is not None
     ]

@@ -19,30 +19,39 @@ class Results:
 
     Attributes:
         table: all results.
-        index: of the reference machine among the platforms of the table.
+        indices: of its environments among the platforms of the table, the newest first.
     """
 
     table: Table
-    index: int
+    indices: tuple[int, ...]
 
     @property
-    def platform(self) -> Platform:
-        """The machine and the environment of the reference results."""
-        return self.table.platforms[self.index]
+    def platforms(self) -> list[Platform]:
+        """The machine in each of its environments."""
+        return [self.table.platforms[index] for index in self.indices]
 
     def facts(self) -> dict[str, str]:
-        """Return what is known of the machine, by heading."""
-        return dict(self.platform.facts)
+        """Return what is known of the machine in its newest environment, by heading."""
+        return dict(self.platforms[0].facts)
 
     @cached_property
-    def cells(self) -> Cells:
-        """The figures by pipeline, or by size, by backend and by question."""
-        return self.table.cells(self.platform) | self.table.scaled(self.platform)
+    def cells(self) -> list[Cells]:
+        """The figures of each environment by pipeline, or by size, by backend and by question."""
+        return [self.table.cells(one) | self.table.scaled(one) for one in self.platforms]
+
+    def several(self, question: str, pipeline: str, *backends: str) -> list[Figure] | None:
+        """Return figures of one environment: the newest that has all of them with a value."""
+        for cells in self.cells:
+            known = [cells.get(pipeline, {}).get(name, {}).get(question) for name in backends]
+            result = [one for one in known if one is not None and one.value is not None]
+            if len(result) == len(backends):
+                return result
+        return None
 
     def figure(self, question: str, pipeline: str, backend: str) -> Figure | None:
-        """Return the figure of a cell; None if the cell has no value."""
-        figure = self.cells[pipeline].get(backend, {}).get(question)
-        return figure if figure is not None and figure.value is not None else None
+        """Return the newest figure of a cell; None if the cell has no value."""
+        found = self.several(question, pipeline, backend)
+        return found[0] if found else None
 
     def value(self, question: str, pipeline: str, backend: str) -> float:
         """Return the median of a cell.
@@ -52,9 +61,8 @@ class Results:
         """
         figure = self.figure(question, pipeline, backend)
         if figure is None or figure.value is None:
-            raise UserError(
-                f"{self.platform.machine} has no {question} of {pipeline} with {backend}."
-            )
+            machine = self.platforms[0].machine
+            raise UserError(f"{machine} has no {question} of {pipeline} with {backend}.")
         return figure.value
 
     def shown(self, question: str, pipeline: str, backend: str) -> str:
@@ -64,8 +72,8 @@ class Results:
 
     def ratio(self, question: str, pipeline: str, backend: str) -> str:
         """Return the paired ratio of a cell to the cell of ``pickle-5``."""
-        one, other = (self.figure(question, pipeline, name) for name in (backend, "pickle-5"))
-        return compared(one, other)
+        both = self.several(question, pipeline, backend, "pickle-5")
+        return compared(*both) if both else "n/a"
 
     def multiple(self, question: str, pipeline: str, backend: str) -> str:
         """Return an exact figure as a multiple of the figure of ``pickle-5``."""
@@ -74,7 +82,7 @@ class Results:
 
     def records(self, trial: str) -> list[Record]:
         """Return the records of a trial on this machine."""
-        return dict(self.table.tried(trial)).get(self.index, [])
+        return dict(self.table.tried(trial)).get(self.indices[0], [])
 
 
 def compared(one: Figure | None, other: Figure | None) -> str:
@@ -105,9 +113,11 @@ def reference(results: Path) -> Results:
     """
     table = collect(results)
     own = [index for index, one in enumerate(table.platforms) if one.reference]
-    if len(own) != 1:
-        raise UserError(f"{results} has {len(own)} reference machines.")
-    return Results(table, own[0])
+    machines = {table.platforms[index].machine for index in own}
+    if len(machines) != 1:
+        raise UserError(f"{results} has {len(machines)} reference machines.")
+    own.sort(key=lambda index: dict(table.platforms[index].facts)["measured"], reverse=True)
+    return Results(table, tuple(own))
 
 
 def bullets(claims: Iterable[str]) -> str:
