@@ -8,6 +8,7 @@ nor on the front. See :mod:`persistbench.statistics.sequential`.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from statistics import fmean, median
 
 from persistbench.records.pairs import Key, Pairs
 from persistbench.records.questions import FLOOR, REFERENCE
@@ -27,6 +28,9 @@ SLOW_SECONDS = 1.0
 
 ROUNDS = 1 + len(PLAN)
 """After so many rounds a cell has all its processes."""
+
+SHORT_SECONDS = 1e-3
+"""Of CPU time; shorter calls are noisier, so their usual variance is that of short calls."""
 
 GOALS = ("dump", "load")
 """The questions by which, beside the size, backends contend."""
@@ -48,10 +52,16 @@ def estimates(cells: Iterable[Pairs]) -> dict[Key, LogRatio]:
     Args:
         cells: of first calls. Cells without a reference have no ratio.
     """
-    cells = list(cells)
-    paired = {one.key: own for one in cells for own in one.ratios.values() if any(own)}
-    mothers = {one.key: one.mothers for one in cells}
-    return ratios.estimate(paired, level=sequential.level_of(PLAN), mothers=mothers)
+    groups: tuple[list[Pairs], list[Pairs]] = [], []
+    for one in cells:
+        groups[median(map(fmean, one.cpu)) < SHORT_SECONDS].append(one)
+    result: dict[Key, LogRatio] = {}
+    for group in groups:
+        paired = {one.key: own for one in group for own in one.ratios.values() if any(own)}
+        mothers = {one.key: one.mothers for one in group}
+        level = sequential.level_of(PLAN)
+        result |= ratios.estimate(paired, level=level, mothers=mothers)
+    return result
 
 
 def open_keys(cells: Mapping[Key, Pairs]) -> set[Key]:
