@@ -379,12 +379,21 @@ def _made(call: Call, wait: Callable[[], Any], stage: list[Outcome]) -> dict[str
 
 def _in_forks(calls: Sequence[Call]) -> list[dict[str, Any]]:
     """Return the answers of forks that get ready at the same time, and call in turn."""
+    from persistbench.system.memory import touch_free_memory
+
     forks: list[_Fork] = []
     for call in calls:
         forks.append(_Fork(call, forks))
     for fork in forks:
         fork.get_ready()
+    touch_free_memory(max(map(_needs, calls)))
     return [fork.answer() for fork in forks]
+
+
+def _needs(call: Call) -> int:
+    """Return about how many bytes of memory a call takes, the page cache included."""
+    paths = (call.path, call.subject.estimator)
+    return 8 * max((os.path.getsize(path) for path in paths if os.path.isfile(path)), default=0)  # noqa: PTH113, PTH202
 
 
 class _Fork:
