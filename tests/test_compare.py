@@ -113,3 +113,9 @@ def test_dominated_is_who_is_nowhere_better_and_somewhere_worse() -> None:
     }
     rivals = [tuple(figure(name, v, None, None) for v in pair) for name, pair in others.items()]
     assert [rival[0].backend for rival in dominating(point, rivals)] == ["smaller", "both"]
+
+
+def test_reach_of_what_is_hardly_known_has_no_digits() -> None:
+    """33 times is no more to a reader than twice: nothing is known yet."""
+    assert Ratio(0.4, 0.03, 1.5).reach == "± over 100 %"
+    assert Ratio(0.9, 0.6, 1.2).reach == "± 67 %"

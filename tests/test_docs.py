@@ -13,7 +13,8 @@ from cogapp import Cog
 from persistbench import backends
 from persistbench.errors import UserError
 from persistbench.report import compare
-from persistbench.report.documents.results import holds, ratio_text
+from persistbench.report.documents.results import holds, ratio_text, reference
+from tests._results import describe, measured, params
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -177,3 +178,25 @@ def test_nothing_is_fitted_or_written_at_import(tmp_path: Path) -> None:
         check=True,
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_figures_of_two_environments_are_never_divided(tmp_path: Path) -> None:
+    """The newest environment that has both figures of a ratio tells it; the rest is the older's."""
+    grid = params(["small"], ["pickle-5", "joblib"])
+    machine = "reference-desk"
+    describe(tmp_path, ["load.Load.time_load", "cold.LoadCold.time_load_cold"], grid=grid)
+    for path in tmp_path.glob("desk/*"):
+        (tmp_path / machine).mkdir(exist_ok=True)
+        path.rename(tmp_path / machine / path.name)
+    (tmp_path / machine / "machine.json").write_text(f'{{"machine": "{machine}", "version": 1}}')
+    day = 86_400_000
+    old = {"machine": machine, "environment": "old", "grid": grid}
+    measured(tmp_path, [1.0, 4.0], started=day, **old)
+    measured(tmp_path, [2.0, 6.0], started=day, name="cold.LoadCold.time_load_cold", **old)
+    new = old | {"environment": "new"}
+    measured(tmp_path, [1.0, 2.0], started=9 * day, **new)
+    own = reference(tmp_path)
+    assert [one.environment for one in own.platforms] == ["new", "old"]
+    assert own.ratio("load", "small", "joblib").endswith("2×")
+    assert own.ratio("load_cold", "small", "joblib").endswith("3×")
+    assert own.figure("load", "small", "skops") is None

@@ -59,7 +59,8 @@ class Ratio:
         """
         if self.word is not Word.UNDECIDED or self.low <= 0 or math.isinf(self.high):
             return ""
-        return f"± {100 * (max(self.high, 1 / self.low) - 1):.0f} %"
+        percent = 100 * (max(self.high, 1 / self.low) - 1)
+        return f"± {percent:.0f} %" if percent <= 100 else "± over 100 %"
 
     @property
     def text(self) -> str:

@@ -54,8 +54,9 @@ def _setting(own: Results) -> str:
     facts = own.facts()
     known = dict(one.split(" ", 1) for one in facts["libraries"].split(", "))
     libraries = ", ".join(f"{name} {known[name]}" for name in LIBRARIES)
+    days = [dict(one.facts)["measured"] for one in own.platforms]
     return (
-        f"Measured {facts['measured']} on {facts['processor']} with {facts['memory']}, "
+        f"Measured {', the rest '.join(days)} on {facts['processor']} with {facts['memory']}, "
         f"{facts['system']}. Python {facts['Python']}, {libraries}.\n"
         "Ratios are to `pickle-5`. `=` means equal: the 99 % interval of the ratio lies inside "
         "± 2 %.\n`± x %` means undecided: the interval holds 1 and reaches x % away from 1."
@@ -90,18 +91,17 @@ def _claims(own: Results) -> Iterator[str]:
 
 
 def _joblib(own: Results) -> str:
-    array = "array-128MB"
     slower = own.value("load", "text", "joblib") > own.value("load", "text", "pickle-5")
-    quicker = own.value("scale_load", array, "joblib") < own.value("scale_load", array, "pickle-5")
-    megabyte = {name: own.value("scale_faults", array, name) / 128 for name in _COMPARED}
+    quicker = own.value("load", "large_array", "joblib") < own.value(
+        "load", "large_array", "pickle-5"
+    )
+    faults = {name: own.value("scale_faults", "array-128MB", name) / 128 for name in _COMPARED}
     return (
         f"{holds(slower and quicker, '**joblib is not always faster.**')} joblib's load of `text` "
         f"takes {own.ratio('load', 'text', 'joblib')} as long as that of pickle-5, of `small` "
         f"{own.ratio('load', 'small', 'joblib')}, of `large_array` "
-        f"{own.ratio('load', 'large_array', 'joblib')}. In new memory joblib is faster: one array "
-        f"of 128 MB takes joblib {own.shown('scale_load', array, 'joblib')} and pickle-5 "
-        f"{own.shown('scale_load', array, 'pickle-5')}. joblib reads into NumPy's huge pages: "
-        f"{megabyte['joblib']:.0f} page fault per MB, pickle-5 {megabyte['pickle-5']:.0f}."
+        f"{own.ratio('load', 'large_array', 'joblib')}. joblib reads one large array into NumPy's "
+        f"huge pages: {faults['joblib']:.0f} page fault per MB, pickle-5 {faults['pickle-5']:.0f}."
     )
 
 
