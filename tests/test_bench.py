@@ -85,7 +85,10 @@ def test_maps_are_asked_of_what_maps() -> None:
     """Beside the usual questions; of no backend that has no map."""
     (_, expression), _ = asked()
     assert re.search(expression, "mmap.Map.time_map('small', 'joblib')")
-    assert not re.search(expression, "mmap.Map.time_map('small', 'pickle-5')")
+    assert re.search(expression, "mmap.Map.time_map('small', 'pickle-5')")  # which says why not
+    use = "mmap.LoadFirst.time_load_first_predict"
+    assert re.search(expression, f"{use}('small', 'joblib')")
+    assert not re.search(expression, f"{use}('small', 'pickle-5')")
     assert not re.search(expression, "repeated.Load.time_load_repeated('small', 'joblib')")
 
 

@@ -11,11 +11,12 @@ from persistbench.cases import catalogue
 from persistbench.errors import UserError
 from persistbench.records.run import Cells
 
-QUICK = ("audit", "dump", "label_changes", "load", "size")
-"""The files of questions that are asked unless all are wanted."""
+QUICK = ("audit", "dump", "label_changes", "load", "mmap.Map", "size")
+"""What the names of the questions begin with that are asked unless all are wanted."""
 
 MAPPED = "mmap"
-"""The file of questions that are asked, too, but of backends that map alone."""
+"""The file of questions that are asked, too, but of backends that map alone: others say why not
+when they are asked for the map itself."""
 
 VARIABLE = "PERSISTBENCH_ASK"
 """Environment variable: what a plain `asv run` asks beyond the usual. ``all``: all questions;
@@ -184,7 +185,7 @@ def _bench(cells: Sequence[Narrowed], every: bool) -> tuple[str, str]:
         (pipelines, [name for name in own or known if known[name].claims.memory_maps])
         for pipelines, own in cells
     ]
-    parts = [("" if every else rf"^({'|'.join(QUICK)})\.", cells)]
+    parts = [("" if every else rf"^({'|'.join(map(re.escape, QUICK))})\.", cells)]
     if not every:
         parts.append((rf"^{MAPPED}\.", [part for part in mapping if part[1]]))
     expressions = [
