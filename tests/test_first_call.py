@@ -116,6 +116,19 @@ def test_dead_mother_is_started_again(small: Call) -> None:
         assert isinstance(mother.samples([small])[0], Sample)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a fork dies with its mother on Linux")
+def test_call_that_ends_the_mother_fails_no_other_call(small: Call, tmp_path: Path) -> None:
+    """Of calls that were made together, each is made alone, and the guilty one alone fails."""
+    code = b"cos\nsystem\n(S'kill -9 $(ps -o ppid= -p $PPID)'\ntR."
+    path = tmp_path / "artifact"
+    path.write_bytes(code)
+    with Mother(MODULES) as mother:
+        good, bad, last = mother.samples([small, replace(small, path=str(path)), small])
+    assert isinstance(good, Sample)
+    assert "status" in failure(bad)
+    assert isinstance(last, Sample)
+
+
 def test_dump_is_that_of_the_kept_pipeline(small: Call, tmp_path: Path) -> None:
     """Forks dump the pipeline that their mother has loaded or built; the file is removed."""
     fitted = Cell(catalogue.get("small"), backends.get("pickle-5")).fitted

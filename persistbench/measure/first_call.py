@@ -164,6 +164,10 @@ class Mother:
                 self._process = _interpreter("forks", self.modules)
             again = []
             answers = _asked(self._process, [calls[index] for index in left])
+            if self.dead and len(left) > 1 and all(_failed(answer) for answer in answers):
+                for index in left:  # one of them has ended the mother: it is found when alone
+                    (result[index],) = self.samples([calls[index]])
+                break
             for index, answer in zip(left, answers, strict=True):
                 result[index], imported, late = answer
                 new = [name for name in imported if name not in self.modules]
@@ -248,6 +252,10 @@ def _read(facts: dict[str, Any]) -> _Answer:
     if "error" in facts:
         return FailedError(Verdict.from_dict(facts["error"])), [], False
     return Sample(*facts["sample"]), facts["imported"], facts["late"]
+
+
+def _failed(answer: _Answer) -> bool:
+    return isinstance(answer[0], FailedError)
 
 
 def _crash(reason: str) -> FailedError:

@@ -74,6 +74,7 @@ class Progress:
     settled: dict[str, set[int]] = field(default_factory=dict)
     failed: dict[str, set[int]] = field(default_factory=dict)
     new: set[pairs.Key] = field(default_factory=set)
+    _wanted: tuple[int, set[pairs.Key]] = field(default_factory=lambda: (0, set()))
 
     @property
     def round(self) -> int:
@@ -95,6 +96,17 @@ class Progress:
             return self._first_calls(benchmark, left, number)
         return {index for index in left if self._is_due(benchmark, index, number)}
 
+    def wanted(self, number: int) -> set[pairs.Key]:
+        """Return the first calls that are open when a round begins; found out once in a round.
+
+        Args:
+            number: of the round.
+        """
+        if self._wanted[0] != number:
+            own = self.stored_first_calls()
+            self._wanted = (number, self.open_keys(own) if own else set())
+        return self._wanted[1]
+
     def stored_first_calls(self, version: str | None = None) -> dict[pairs.Key, pairs.Pairs]:
         """Return what is stored of first calls, by this version of the benchmark, or by any."""
         return {
@@ -105,7 +117,7 @@ class Progress:
 
     def _first_calls(self, benchmark: Benchmark, left: set[int], number: int) -> set[int]:
         own = self.stored_first_calls(benchmark.version)
-        wanted = self.open_keys(own) if own else set()
+        wanted = self.wanted(number) & own.keys()
         return {
             index
             for index in left

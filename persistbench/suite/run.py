@@ -198,8 +198,6 @@ def call_asv(root: Path, *arguments: str, **variables: str) -> int:
     beside = str(Path(sys.executable).parent)
     paths = [str(Path(sys.base_prefix, "bin")), os.environ.get("PATH", ""), beside]
     environment = {**os.environ, **variables, "PATH": os.pathsep.join(paths)}
-    # Where it is set, each process compiles the libraries anew: nobody's programs do.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-m", "asv", *arguments]
     asv = subprocess.Popen(command, cwd=root, env=environment)  # noqa: S603
     while True:

@@ -92,6 +92,8 @@ class SafeResults(Results):
         folder = runs.begin(file.with_suffix(".outcomes.jsonl"), versions.KNOWN["asv"], usual)
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         os.environ[runs.VARIABLE] = str(folder)
+        # Where it is set, each process compiles the libraries anew: nobody's programs do.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         self.measuring = run = runs.current()
         if run is not None:
             stored = pairs.read(self._pairs_path)[0]
@@ -320,7 +322,7 @@ class Session:
             watch.publishing()
             _publish()
         measured = progress.stored_first_calls()
-        left = progress.open_keys(measured)
+        left = progress.wanted(number)
         decided = f"{len(measured) - len(left)} of {len(measured)} decided" if measured else ""
         if number == 1 or left:
             watch.round(number, self._cells if number == 1 else len(left), decided)
