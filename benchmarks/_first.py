@@ -109,6 +109,8 @@ class FirstCall(Elsewhere):
         """Return by key the rows of its processes, and the failure that has ended them."""
         own = run.current()
         made = [group for several in groups for group in self.groups(several)]
+        for group in made:
+            group.before = count
         modules = Path(own.folder if own else ".", "modules.json")
         known = json.loads(modules.read_text()) if modules.is_file() else first_call.FIRST
         over = (lambda: own.over and own.round > 1) if own else (lambda: False)

@@ -80,6 +80,17 @@ def test_order_changes_from_round_to_round() -> None:
     assert len(Counter(first)) == 4
 
 
+def test_order_goes_on_from_look_to_look() -> None:
+    """Looks of one round each do not all begin with the same backend."""
+    first = set()
+    for before in range(4):
+        group, mothers = Group("p", CALLS, CALLS["a"]), Mothers()
+        group.before = before
+        look.measure([group], 1, start=mothers)
+        first.add(mothers.asked[0][1][0])
+    assert len(first) == 4
+
+
 def test_mothers_change() -> None:
     """Three processes of a backend have the same mother; the next one knows what it imported."""
     group, mothers = made(7)

@@ -47,6 +47,7 @@ class Group:
         name: of the pipeline.
         rows: by backend, one for each process.
         failures: by backend, what ended its calls. It is called no more.
+        before: how many rounds there were in earlier looks; the order goes on from there.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Group:
         """
         self.name, self._calls, self._reference = name, calls, reference
         self._around = around
+        self.before = 0
         self.rows: dict[str, list[Row]] = {backend: [] for backend in calls}
         self.failures: dict[str, FailedError] = {}
 
@@ -89,7 +91,8 @@ class Group:
             for backend, call in self._calls.items()
             if backend not in self.failures and call != self._reference
         ]
-        turn = [ready[index] for index in order(number, len(ready))] if ready else []
+        places = order(self.before + number, len(ready)) if ready else []
+        turn = [ready[index] for index in places]
         *_, beside = self._samples(mother, [])
         before = self._reference_wall(beside, number)
         timed = before or 0.0
